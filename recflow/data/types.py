@@ -57,9 +57,7 @@ class TextColumn:
         """Every text, decoded in one go."""
         data = self.blob.tobytes()
         bounds = self.offsets.tolist()
-        return [
-            data[a:b].decode("utf-8", "surrogatepass") for a, b in zip(bounds, bounds[1:], strict=False)
-        ]
+        return [data[a:b].decode("utf-8", "surrogatepass") for a, b in zip(bounds, bounds[1:], strict=False)]
 
 
 class Vocabulary:
