@@ -40,8 +40,8 @@ class FeedbackRule:
         number = match.group(3) if match else None
         if match is None or number == "." or (number and number.endswith(".")):
             raise DataError(
-                f"{text!r} is not a feedback type: write a name such as like, or a name, <, <=, > or >= and a "
-                "number without spaces, such as read>=3"
+                f"{text!r} is not a feedback type: write a name such as like, or a name, <, <=, > or >= and "
+                "a number without spaces, such as read>=3"
             )
         return cls(match.group(1), match.group(2) or "", float(number) if number else 0.0)
 

@@ -1,7 +1,7 @@
 """Everything that is known at one moment, as immutable arrays that all runs share.
 
-A snapshot is never changed: new data make a new one, and runs that hold the old one finish on it. Views of it
-(which feedback counts as positive, which items are alive) are made once for each set of rules and kept with it.
+A snapshot is never changed: new data make a new one, and runs that hold the old one finish on it. Views
+of it (which feedback counts as positive, which items are alive) are made once a set of rules and kept.
 """
 
 from __future__ import annotations

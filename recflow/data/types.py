@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +58,7 @@ class TextColumn:
         """Every text, decoded in one go."""
         data = self.blob.tobytes()
         bounds = self.offsets.tolist()
-        return [data[a:b].decode("utf-8", "surrogatepass") for a, b in zip(bounds, bounds[1:], strict=False)]
+        return [data[a:b].decode("utf-8", "surrogatepass") for a, b in pairwise(bounds)]
 
 
 class Vocabulary:
