@@ -11,10 +11,14 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from recflow.data.feedback import UserHistory
 from recflow.data.snapshot import Snapshot, TrainingView
-from recflow.data.types import BoolVector, IndexVector, ScoreVector
+from recflow.data.types import BoolVector, IndexVector
+
+#: (n,) float64: `latest` scores in Unix seconds, which float32 would round to two minutes.
+Scores = NDArray[np.float64]
 
 StepKind = Literal["proposed", "ranked", "dropped"]
 
@@ -55,7 +59,7 @@ class Step:
     kind: StepKind
     items: IndexVector
     ranks: IndexVector
-    scores: ScoreVector
+    scores: Scores
     ranks_before: IndexVector | None = None
     reason: str = ""
     unknown_ids: tuple[str, ...] = ()
@@ -66,8 +70,8 @@ def _empty_items() -> IndexVector:
     return np.zeros(0, dtype=np.int32)
 
 
-def _empty_scores() -> ScoreVector:
-    return np.zeros(0, dtype=np.float32)
+def _empty_scores() -> Scores:
+    return np.zeros(0, dtype=np.float64)
 
 
 def places(n: int) -> IndexVector:
@@ -88,7 +92,7 @@ class Candidates:
     """
 
     items: IndexVector = field(default_factory=_empty_items)
-    scores: ScoreVector = field(default_factory=_empty_scores)
+    scores: Scores = field(default_factory=_empty_scores)
     trail: tuple[Step, ...] = ()
     warnings: tuple[str, ...] = ()
     details: dict | None = None
@@ -101,7 +105,7 @@ class Candidates:
         cls,
         source: str,
         items: IndexVector,
-        scores: ScoreVector,
+        scores: Scores,
         *,
         drops: Sequence[Step] = (),
         warnings: Sequence[str] = (),
@@ -109,7 +113,7 @@ class Candidates:
     ) -> Candidates:
         """A recommender's list."""
         items = np.asarray(items, dtype=np.int32)
-        scores = np.asarray(scores, dtype=np.float32)
+        scores = np.asarray(scores, dtype=np.float64)
         step = Step(source, "proposed", items, places(len(items)), scores)
         return cls(items, scores, (*drops, step), tuple(warnings), details)
 
@@ -117,7 +121,7 @@ class Candidates:
         self,
         source: str,
         items: IndexVector,
-        scores: ScoreVector,
+        scores: Scores,
         *,
         drops: Sequence[Step] = (),
         warnings: Sequence[str] = (),
@@ -126,7 +130,7 @@ class Candidates:
     ) -> Candidates:
         """This list in another order, or with new scores; items that are gone need a step in ``drops``."""
         items = np.asarray(items, dtype=np.int32)
-        scores = np.asarray(scores, dtype=np.float32)
+        scores = np.asarray(scores, dtype=np.float64)
         before = self.rank_of(items)
         step = Step(source, "ranked", items, places(len(items)), scores, ranks_before=before, note=note)
         return Candidates(
@@ -136,6 +140,16 @@ class Candidates:
             (*self.warnings, *warnings),
             details,
         )
+
+    @classmethod
+    def merged(
+        cls, source: str, lists: Sequence[Candidates], items: IndexVector, scores: Scores, *, note: str
+    ) -> Candidates:
+        """Several lists as one, in a new order; every item is in one of them."""
+        items = np.asarray(items, dtype=np.int32)
+        scores = np.asarray(scores, dtype=np.float64)
+        step = Step(source, "ranked", items, places(len(items)), scores, note=note)
+        return cls(items, scores, (*join_trails(lists), step))
 
     def rank_of(self, items: IndexVector) -> IndexVector:
         """(n,) the place of each item in this list, 0 for one that is not in it."""
@@ -169,11 +183,19 @@ class Candidates:
         return self.without(source, np.arange(len(self)) >= n, "limit")
 
 
-def drop_step(source: str, items: IndexVector, reason: str) -> Step:
-    """The step of items that never got a place."""
+def drop_step(source: str, items: ArrayLike, reason: str, *, unknown_ids: tuple[str, ...] = ()) -> Step:
+    """The step of items that never got a place.
+
+    Args:
+        source: signature of the node that dropped them.
+        items: (n,) item indices.
+        reason: a key of REASONS.
+        unknown_ids: outside ids that are not in the catalogue.
+    """
     items = np.asarray(items, dtype=np.int32)
-    nothing = np.full(len(items), np.nan, dtype=np.float32)
-    return Step(source, "dropped", items, np.zeros(len(items), np.int32), nothing, reason=reason)
+    nothing = np.full(len(items), np.nan)
+    no_places = np.zeros(len(items), np.int32)
+    return Step(source, "dropped", items, no_places, nothing, reason=reason, unknown_ids=unknown_ids)
 
 
 def join_trails(lists: Sequence[Candidates]) -> tuple[Step, ...]:
@@ -196,6 +218,25 @@ def first_wins(source: str, lists: Sequence[Candidates]) -> Candidates:
     keep[first] = True
     warnings = tuple(dict.fromkeys(w for c in lists for w in c.warnings))
     return Candidates(items[keep], scores[keep], join_trails(lists), warnings)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What holds for a whole run, as the Recommend node says it.
+
+    Args:
+        pool_size: items each list may hold.
+        context_size: positive feedback rows that item-to-item and the rankers look at.
+        replace_seen: items the user has seen may be recommended again.
+        positive_decay: factor on the score of a liked item that is recommended again.
+        read_decay: factor on the score of a read item that is recommended again.
+    """
+
+    pool_size: int = 100
+    context_size: int = 100
+    replace_seen: bool = False
+    positive_decay: float = 0.8
+    read_decay: float = 0.6
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,341 @@
+"""The table of node types: what each takes, gives, needs and looks like, read off one decorated function.
+
+The function's annotations are its ports: ``user: UserContext`` takes the run's user, ``candidates:
+Candidates`` takes item lists merged in edge order, ``lists: tuple[Candidates, ...]`` takes them one by one in
+that order. What it returns is its output. The first line of its module's docstring is the palette's line, the
+rest the help pane.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import sys
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from pydantic import TypeAdapter
+
+from recflow.data.feedback import FeedbackRules
+from recflow.engine import flow as flow_limits
+from recflow.engine.values import Candidates, RunOptions, UserContext
+from recflow.errors import UnknownNodeType
+
+#: Families in palette order.
+FAMILIES = {
+    "input": "Input",
+    "recommender": "Recommenders",
+    "combine": "Combine",
+    "rank": "Rank",
+    "output": "Output",
+}
+
+
+@dataclass(frozen=True)
+class Port:
+    """One input of a node type.
+
+    Args:
+        name: parameter of the node's function.
+        label: what the canvas calls it.
+        accepts: outputs that fit: "user", "items", "fallback".
+        required: a flow in which nothing is connected here cannot run.
+        max: edges it takes, None for any number.
+        ordered: the order of its edges matters.
+        is_list: the function gets each list by itself, not merged.
+    """
+
+    name: str
+    label: str
+    accepts: tuple[str, ...]
+    required: bool = True
+    max: int | None = None
+    ordered: bool = False
+    is_list: bool = False
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model some node needs: which fitter makes it, with which parameters, from which feedback.
+
+    Two nodes that need the same model get the same one: the key is the identity.
+    """
+
+    kind: str
+    params: Mapping[str, Any]
+    rules: FeedbackRules
+
+    @property
+    def key(self) -> str:
+        canonical = json.dumps([self.kind, dict(self.params), self.rules.key()], sort_keys=True)
+        return f"{self.kind}-{hashlib.sha256(canonical.encode()).hexdigest()[:16]}"
+
+
+@dataclass(frozen=True)
+class NodeType:
+    """One entry of the table."""
+
+    type: str
+    label: str
+    family: str
+    icon: str
+    settings: Any  # a NodeSettings class, or a union of them told apart by ``kind`` or ``mode``
+    run: Callable[..., Any]
+    inputs: tuple[Port, ...]
+    output: str | None
+    at_least: int
+    at_most: int | None
+    summary: str
+    help: str
+    card: tuple[str, ...]
+    is_async: bool
+    models: Callable[[Any, FeedbackRules], list[ModelSpec]]
+    check: Callable[[Any], list[tuple[str, str]]]
+    keep_s: Callable[[Any], float | None]
+    options: Callable[[Any], RunOptions] | None
+    order: int = 0
+
+    @property
+    def passes_through(self) -> bool:
+        """A disabled node of this type hands on what comes in."""
+        return self.output == "items" and any("items" in port.accepts for port in self.inputs)
+
+    @property
+    def adapter(self) -> TypeAdapter:
+        return TypeAdapter(self.settings)
+
+    def read_settings(self, raw: Mapping[str, Any]) -> Any:
+        """The settings as a model.
+
+        Raises:
+            pydantic.ValidationError: they do not fit.
+        """
+        return self.adapter.validate_python({**self.implied, **raw})
+
+    @property
+    def implied(self) -> dict[str, Any]:
+        """What tells the kinds of settings apart, for documents that leave it out."""
+        kinds = typing.get_args(self.settings)
+        if not kinds:
+            return {}
+        union = typing.get_args(kinds[0]) or kinds
+        first = union[0].model_fields
+        name = "kind" if "kind" in first else "mode"
+        return {name: first[name].default}
+
+    def defaults(self) -> dict[str, Any]:
+        """The settings of a node just dropped; those without a default are missing."""
+        cls = self.settings
+        if kinds := typing.get_args(cls):
+            cls = (typing.get_args(kinds[0]) or kinds)[0]
+        return {
+            name: info.get_default(call_default_factory=True)
+            for name, info in cls.model_fields.items()
+            if not info.is_required()
+        }
+
+
+def _no_models(settings: Any, rules: FeedbackRules) -> list[ModelSpec]:
+    return []
+
+
+def _no_check(settings: Any) -> list[tuple[str, str]]:
+    return []
+
+
+def _always(settings: Any) -> float | None:
+    return None
+
+
+NODE_TYPES: dict[str, NodeType] = {}
+
+
+def node(
+    type_name: str,
+    *,
+    label: str,
+    family: str,
+    settings: Any,
+    icon: str | None = None,
+    at_least: int = 0,
+    at_most: int | None = None,
+    card: tuple[str, ...] = (),
+    output: str | None = None,
+    models: Callable[[Any, FeedbackRules], list[ModelSpec]] = _no_models,
+    check: Callable[[Any], list[tuple[str, str]]] = _no_check,
+    keep_s: Callable[[Any], float | None] = _always,
+    options: Callable[[Any], RunOptions] | None = None,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register the decorated function as a node type.
+
+    Args:
+        type_name: as the flow document says it.
+        label: as people say it.
+        family: key of FAMILIES; colors and orders the palette.
+        settings: its NodeSettings.
+        icon: name of a picture, ``type_name`` by default.
+        at_least: nodes of this type that every flow has.
+        at_most: nodes of this type a flow may have, None for any number.
+        card: settings worth showing on the card.
+        output: name of the output where the return annotation does not tell ("fallback").
+        models: settings -> models this node needs.
+        check: settings -> (field, sentence) for what a schema cannot say.
+        keep_s: settings -> seconds a result stays good although nothing it is made of changed; None for the
+            executor's own limit.
+        options: settings -> what this node says about the whole run.
+    """
+
+    def register(run: Callable[..., Any]) -> Callable[..., Any]:
+        summary, _, text = inspect.cleandoc(sys.modules[run.__module__].__doc__ or "").partition("\n\n")
+        hints = typing.get_type_hints(run, include_extras=True)
+        NODE_TYPES[type_name] = NodeType(
+            type=type_name,
+            label=label,
+            family=family,
+            icon=icon or type_name,
+            settings=settings,
+            run=run,
+            inputs=tuple(port for name, hint in hints.items() if (port := _port(name, hint))),
+            output=output or _output(hints.get("return")),
+            at_least=at_least,
+            at_most=at_most,
+            summary=summary.partition(": ")[2] or summary,
+            help=text,
+            card=card,
+            is_async=inspect.iscoroutinefunction(run),
+            models=models,
+            check=check,
+            keep_s=keep_s,
+            options=options,
+            order=len(NODE_TYPES),
+        )
+        return run
+
+    return register
+
+
+def _port(name: str, hint: Any) -> Port | None:
+    if name == "return":
+        return None
+    extra: dict[str, Any] = {}
+    if typing.get_origin(hint) is Annotated:
+        hint, *marks = typing.get_args(hint)
+        extra = next((mark for mark in marks if isinstance(mark, dict)), {})
+    if hint is UserContext:
+        return Port(name, "user", ("user",), max=1)
+    if hint is Candidates or hint == Candidates | None:
+        return Port(name, **({"label": name, "accepts": ("items",), "required": hint is Candidates} | extra))
+    if hint == tuple[Candidates, ...]:
+        return Port(
+            name, **({"label": name, "accepts": ("items",), "ordered": True, "is_list": True} | extra)
+        )
+    return None
+
+
+def _output(hint: Any) -> str | None:
+    return {UserContext: "user", Candidates: "items"}.get(hint)
+
+
+def node_type(name: str) -> NodeType:
+    """The entry of that name.
+
+    Raises:
+        UnknownNodeType: this server has none.
+    """
+    try:
+        return NODE_TYPES[name]
+    except KeyError:
+        known = ", ".join(NODE_TYPES)
+        raise UnknownNodeType(f"This server has no node type {name!r}; it has {known}") from None
+
+
+@dataclass(frozen=True)
+class Fitter:
+    """How one kind of model is made.
+
+    ``fit(view, params, rng, progress, check)`` returns a frozen dataclass of arrays and plain values;
+    ``progress(share, text)`` reports, ``check()`` raises when the fit was cancelled. ``remap(model, item_map,
+    n_items)`` renumbers its items for a newer snapshot: ``item_map[old]`` is the new index, -1 for one that is
+    gone; items the model never saw must come out without a score.
+    """
+
+    kind: str
+    label: str
+    model: type
+    fit: Callable[..., Any]
+    remap: Callable[[Any, Any, int], Any]
+    cost: Callable[[Any, Mapping[str, Any]], float] = field(default=lambda view, params: 0.0)
+
+
+FITTERS: dict[str, Fitter] = {}
+
+
+def fits(
+    kind: str,
+    *,
+    label: str,
+    model: type,
+    remap: Callable[[Any, Any, int], Any],
+    cost: Callable[[Any, Mapping[str, Any]], float] = lambda view, params: 0.0,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register the decorated function as the fitter of a kind of model.
+
+    Args:
+        kind: as ModelSpec says it.
+        label: as people say it.
+        model: the frozen dataclass it returns.
+        remap: renumbers the items of a model for a newer snapshot.
+        cost: (view, params) -> about how many seconds it takes; a preview fits cheap ones itself.
+    """
+
+    def register(fit: Callable[..., Any]) -> Callable[..., Any]:
+        FITTERS[kind] = Fitter(kind, label, model, fit, remap, cost)
+        return fit
+
+    return register
+
+
+def schema() -> dict[str, Any]:
+    """The whole table as data, for the browser; see docs/protocol.md."""
+    return {
+        "format": flow_limits.FORMAT,
+        "limits": {
+            "bytes": flow_limits.MAX_BYTES,
+            "nodes": flow_limits.MAX_NODES,
+            "edges": flow_limits.MAX_EDGES,
+            "name": flow_limits.MAX_NAME,
+        },
+        "families": [{"id": key, "label": label} for key, label in FAMILIES.items()],
+        "types": [_entry(entry) for entry in sorted(NODE_TYPES.values(), key=lambda entry: entry.order)],
+    }
+
+
+def _entry(entry: NodeType) -> dict[str, Any]:
+    return {
+        "type": entry.type,
+        "label": entry.label,
+        "family": entry.family,
+        "icon": entry.icon,
+        "summary": entry.summary,
+        "help": entry.help,
+        "at_least": entry.at_least,
+        "at_most": entry.at_most,
+        "inputs": [
+            {
+                "name": port.name,
+                "label": port.label,
+                "accepts": list(port.accepts),
+                "required": port.required,
+                "max": port.max,
+                "ordered": port.ordered,
+            }
+            for port in entry.inputs
+        ],
+        "output": entry.output,
+        "settings": entry.adapter.json_schema(mode="validation"),
+        "defaults": entry.implied | json.loads(json.dumps(entry.defaults())),
+        "card": list(entry.card),
+    }
