@@ -1,0 +1,54 @@
+/** What differs between two drawings, in the shape of the server's review (docs/protocol.md). Pure. */
+import { isSame } from "./equality.js";
+
+const PLACE = "position";
+const IDENTITY = new Set(["id", PLACE, "settings"]);
+
+/**
+ * @returns {{added: object[], removed: object[], changed: {node_id: string, name: string, field: string, before: *,
+ *   after: *}[], moved: string[], edges_added: object[], edges_removed: object[]}}
+ */
+export function difference(before, after) {
+  const old = new Map(before.nodes.map((node) => [node.id, node]));
+  const now = new Map(after.nodes.map((node) => [node.id, node]));
+  const kept = after.nodes.filter((node) => old.has(node.id));
+  return {
+    added: after.nodes.filter((node) => !old.has(node.id)),
+    removed: before.nodes.filter((node) => !now.has(node.id)),
+    changed: kept.flatMap((node) => fieldChanges(old.get(node.id), node)),
+    moved: kept.filter((node) => !isSame(old.get(node.id).position, node.position)).map((node) => node.id),
+    edges_added: missingEdges(after, before),
+    edges_removed: missingEdges(before, after),
+  };
+}
+
+/** How many things differ, moves apart: the "3 changes" of the header. */
+export function changeCount(changes) {
+  return ["added", "removed", "changed", "edges_added", "edges_removed"].reduce((sum, key) => sum + changes[key].length, 0);
+}
+
+/** A node's values as `field -> value`, each setting under its own name: the grain of diffs and merges. */
+export function fieldsOf(node) {
+  const fields = new Map();
+  for (const [key, value] of Object.entries(node)) if (!IDENTITY.has(key)) fields.set(key, value);
+  for (const [key, value] of Object.entries(node.settings ?? {})) fields.set(`settings.${key}`, value);
+  return fields;
+}
+
+/** What an edge is to a reader: its two ends. */
+export function edgeKey(edge) {
+  return `${edge.source}→${edge.target}`;
+}
+
+function fieldChanges(before, after) {
+  const [old, now] = [fieldsOf(before), fieldsOf(after)];
+  const names = new Set([...old.keys(), ...now.keys()]);
+  return [...names]
+    .filter((field) => !isSame(old.get(field), now.get(field)))
+    .map((field) => ({ node_id: after.id, name: after.name, field, before: old.get(field), after: now.get(field) }));
+}
+
+function missingEdges(flow, other) {
+  const there = new Map(other.edges.map((edge) => [edgeKey(edge), edge]));
+  return flow.edges.filter((edge) => there.get(edgeKey(edge))?.order !== edge.order);
+}

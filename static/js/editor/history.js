@@ -1,0 +1,55 @@
+/** Undo and redo as a list of whole documents, which share all they have in common. Pure. */
+
+/** Typing in one field within this time is one step. */
+export const BURST_MS = 1000;
+const MOST_STEPS = 500;
+
+/**
+ * @typedef {{label: string, key: string|null, at: number, before: object, after: object}} Step
+ * @typedef {{past: Step[], future: Step[]}} History
+ */
+
+/** @returns {History} */
+export function emptyHistory() {
+  return { past: [], future: [] };
+}
+
+/**
+ * The history after one more edit. An edit with the same `key` as the last one, soon after it, joins that step, and
+ * its beginning stays where the burst began.
+ */
+export function record(history, { label, key = null, at, before, after }) {
+  const last = history.past.at(-1);
+  const joins = last && key !== null && last.key === key && at - last.at <= BURST_MS && history.future.length === 0;
+  const step = { label, key, at, before: joins ? last.before : before, after };
+  const past = joins ? history.past.slice(0, -1) : history.past;
+  return { past: [...past, step].slice(-MOST_STEPS), future: [] };
+}
+
+/** The last step taken back, as `{history, flow, label}`; null when there is none. */
+export function undo(history) {
+  const step = history.past.at(-1);
+  if (!step) return null;
+  return {
+    history: { past: history.past.slice(0, -1), future: [...history.future, step] },
+    flow: step.before,
+    label: step.label,
+  };
+}
+
+/** The last step taken back, done again; null when there is none. */
+export function redo(history) {
+  const step = history.future.at(-1);
+  if (!step) return null;
+  return {
+    history: { past: [...history.past, step], future: history.future.slice(0, -1) },
+    flow: step.after,
+    label: step.label,
+  };
+}
+
+/** The same steps with every document put through `change`: how a colleague's edits survive an undo of ours. */
+export function mapDocuments(history, change) {
+  const mapped = (step) => ({ ...step, before: change(step.before), after: change(step.after) });
+  return { past: history.past.map(mapped), future: history.future.map(mapped) };
+}

@@ -1,0 +1,45 @@
+/** The table of node types as the server publishes it (GET /api/flow-schema), ready to be asked. Pure. */
+
+/**
+ * @typedef {{name: string, label: string, accepts: string[], required: boolean, max: number|null, ordered: boolean}} Input
+ * @typedef {{type: string, label: string, family: string, icon: string, summary: string, help: string,
+ *   at_least: number, at_most: number|null, inputs: Input[], output: string|null, settings: object,
+ *   defaults: object, card: string[]}} NodeType
+ * @typedef {{get: (type: string) => NodeType|undefined, list: NodeType[], families: {id: string, label: string}[],
+ *   limits: {bytes: number, nodes: number, edges: number, name: number}}} NodeTypes
+ */
+
+/** @returns {NodeTypes} */
+export function readSchema(schema) {
+  const byName = new Map(schema.types.map((type) => [type.type, type]));
+  return {
+    get: (type) => byName.get(type),
+    list: schema.types,
+    families: schema.families,
+    limits: schema.limits,
+  };
+}
+
+/** The input of a node of type `target` that takes what a node of type `source` gives; null when none does. */
+export function inputFor(source, target) {
+  if (!source?.output || !target) return null;
+  return target.inputs.find((input) => input.accepts.includes(source.output)) ?? null;
+}
+
+/** Does the order of the edges into this type matter? */
+export function isOrdered(type) {
+  return Boolean(type?.inputs.some((input) => input.ordered));
+}
+
+/** The place of a family in the server's list: it picks the colour, so that no file names a family either. */
+export function familyIndex(types, type) {
+  const index = types.families.findIndex((family) => family.id === type?.family);
+  return index < 0 ? "unknown" : index;
+}
+
+/** Types in the server's order under the headings of their families; families without a type are left out. */
+export function byFamily(types, list = types.list) {
+  return types.families
+    .map((family) => ({ ...family, types: list.filter((type) => type.family === family.id) }))
+    .filter((family) => family.types.length > 0);
+}

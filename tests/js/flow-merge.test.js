@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { apply } from "../../static/js/editor/commands.js";
+import { changeCount, difference } from "../../static/js/editor/flow-diff.js";
+import { merge, takeTheirs } from "../../static/js/editor/flow-merge.js";
+import { isSame } from "../../static/js/editor/equality.js";
+import { chain, edge, node, types, wires } from "./drawing.js";
+
+const after = (kind, args, flow = chain()) => apply(flow, kind, args, types).flow;
+const settings = (nodeId, values) => after("setSettings", { nodeId, values: { settings: values } });
+
+test("values are the same whatever the order of their keys", () => {
+  assert.ok(isSame({ a: 1, b: [1, { c: null }] }, { b: [1, { c: null }], a: 1 }));
+  assert.ok(!isSame({ a: 1 }, { a: 1, b: undefined }));
+  assert.ok(!isSame([1], { 0: 1 }));
+  assert.ok(!isSame(null, {}));
+});
+
+test("a difference lists nodes, fields, moves and edges apart", () => {
+  let flow = settings("a", { n: 7 });
+  flow = after("move", { positions: { b: { x: 5, y: 5 } } }, flow);
+  flow = after("add", { node: node("m", "mixer"), from: "a" }, flow);
+  flow = after("remove", { nodeIds: ["end"] }, flow);
+  const changes = difference(chain(), flow);
+  assert.deepEqual(changes.added.map((each) => each.id), ["m"]);
+  assert.deepEqual(changes.removed.map((each) => each.id), ["end"]);
+  assert.deepEqual(changes.changed, [{ node_id: "a", name: "A", field: "settings.n", before: 5, after: 7 }]);
+  assert.deepEqual(changes.moved, ["b"]);
+  assert.deepEqual(changes.edges_added.map((each) => `${each.source}>${each.target}`), ["a>m"]);
+  assert.deepEqual(changes.edges_removed.map((each) => each.id), ["sort-end"]);
+  assert.equal(changeCount(changes), 5); // added, removed, changed, edge added, edge removed; not the move
+});
+
+test("changes to different nodes are both kept", () => {
+  const theirs = after("rename", { nodeId: "b", values: { name: "Theirs" } });
+  const { flow, conflicts } = merge(chain(), settings("a", { n: 7 }), theirs);
+  assert.deepEqual(conflicts, []);
+  assert.equal(flow.nodes[1].settings.n, 7);
+  assert.equal(flow.nodes[2].name, "Theirs");
+});
+
+test("different fields of one node are both kept", () => {
+  const theirs = after("rename", { nodeId: "a", values: { name: "Theirs" } });
+  const { flow, conflicts } = merge(chain(), settings("a", { n: 7 }), theirs);
+  assert.deepEqual(conflicts, []);
+  assert.deepEqual([flow.nodes[1].name, flow.nodes[1].settings.n], ["Theirs", 7]);
+});
+
+test("the same field keeps mine and shows both values", () => {
+  const { flow, conflicts } = merge(chain(), settings("a", { n: 7 }), settings("a", { n: 8 }));
+  assert.equal(flow.nodes[1].settings.n, 7);
+  assert.deepEqual(conflicts, [{ node_id: "a", name: "A", field: "settings.n", mine: 7, theirs: 8 }]);
+  assert.equal(takeTheirs(flow, conflicts).nodes[1].settings.n, 8);
+});
+
+test("the same change on both sides is no conflict", () => {
+  assert.deepEqual(merge(chain(), settings("a", { n: 7 }), settings("a", { n: 7 })).conflicts, []);
+});
+
+test("nodes and edges added on either side are all there", () => {
+  const mine = after("add", { node: node("m", "mixer"), from: "a" });
+  const theirs = after("add", { node: node("t", "mixer"), from: "b" });
+  const { flow } = merge(chain(), mine, theirs);
+  assert.deepEqual(flow.nodes.map((each) => each.id).slice(5), ["m", "t"]);
+  assert.ok(wires(flow).includes("a>m") && wires(flow).includes("b>t"));
+});
+
+test("a node they deleted goes, with the edges I did not touch", () => {
+  const { flow } = merge(chain(), settings("a", { n: 7 }), after("remove", { nodeIds: ["b"] }));
+  assert.deepEqual(flow.nodes.map((each) => each.id), ["src", "a", "sort", "end"]);
+  assert.ok(!wires(flow).includes("b>sort"));
+});
+
+test("a node I edited while they deleted it stays", () => {
+  const { flow } = merge(chain(), settings("a", { n: 7 }), after("remove", { nodeIds: ["a"] }));
+  assert.ok(flow.nodes.some((each) => each.id === "a"));
+});
+
+test("an edge drawn on both sides is there once", () => {
+  const base = { ...chain(), edges: chain().edges.filter((each) => each.id !== "a-sort") };
+  const drawn = (id) => ({ ...base, edges: [...base.edges, { ...edge("a", "sort"), id }] });
+  assert.equal(merge(base, drawn("mine"), drawn("theirs")).flow.edges.length, 5);
+});
