@@ -189,6 +189,25 @@ def neighbors_by_embedding(
     return Neighbors(indices, scores)
 
 
+def rows_like_vector(
+    own: NDArray, vectors: NDArray, n_neighbors: int, *, candidates: BoolVector | None = None
+) -> tuple[IndexVector, ScoreVector]:
+    """The neighbors of one vector by Euclidean distance.
+
+    Args:
+        own: (n_dimensions,) the vector; with NaN in it there are no neighbors.
+        vectors, n_neighbors, candidates: as in `neighbors_by_embedding`.
+
+    Returns:
+        At most ``n_neighbors`` row indices, best first, and their scores 1 / (1 + d).
+    """
+    scores = 1 / (1 + np.sqrt(np.square(np.asarray(vectors, np.float32) - own).sum(axis=1)))
+    if candidates is not None:
+        scores = np.where(candidates, scores, np.nan)
+    best = top_n(scores.astype(np.float32), n_neighbors)
+    return best, scores[best].astype(np.float32)
+
+
 def score_from_neighbors(
     neighbors: Neighbors, item_indices: IndexVector, n_items: int, *, exclude: IndexVector | None = None
 ) -> ScoreVector:

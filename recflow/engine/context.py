@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -79,6 +81,7 @@ class RunContext:
         models: fitted models.
         resources: other services by name ("endpoints", "secrets", "answers"), for nodes that need them.
         memo: results that runs share.
+        pool: threads for arithmetic.
         cancelled: set when somebody pressed Stop.
         report: hears how far the node is.
     """
@@ -93,6 +96,7 @@ class RunContext:
     models: ModelStore
     resources: Mapping[str, Any]
     memo: Memo
+    pool: Executor
     cancelled: threading.Event
     report: Callable[[float, str], None] = field(default=lambda share, text: None)
 
@@ -122,6 +126,10 @@ class RunContext:
     def progress(self, share: float, text: str = "") -> None:
         """Tell the screen how far this node is; ``share`` in [0, 1]."""
         self.report(share, text)
+
+    async def in_thread(self, call: Callable[..., Any], *args: Any) -> Any:
+        """Arithmetic of a node that otherwise waits: off the loop, in the run's own threads."""
+        return await asyncio.get_running_loop().run_in_executor(self.pool, call, *args)
 
     def model(self, spec: ModelSpec) -> Any:
         """A fitted model.

@@ -256,6 +256,7 @@ class _Execution:
             models=self.services.models,
             resources=self.services.resources,
             memo=self.services.memo,
+            pool=self.services.pool,
             cancelled=self.cancelled,
             report=report,
         )

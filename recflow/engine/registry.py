@@ -258,8 +258,8 @@ class Fitter:
 
     ``fit(view, params, rng, progress, check)`` returns a frozen dataclass of arrays and plain values;
     ``progress(share, text)`` reports, ``check()`` raises when the fit was cancelled. ``remap(model, item_map,
-    n_items)`` renumbers its items for a newer snapshot: ``item_map[old]`` is the new index, -1 for one that is
-    gone; items the model never saw must come out without a score.
+    n_items)`` renumbers its items for a newer snapshot: ``item_map[old]`` is the new index, -1 for one that
+    is gone; items the model never saw must come out without a score.
     """
 
     kind: str

@@ -12,6 +12,7 @@ from recflow.algorithms.neighbors import (
     neighbors_by_embedding,
     neighbors_by_sets,
     rows_like_set,
+    rows_like_vector,
     score_from_neighbors,
     score_from_similar_users,
 )
@@ -212,3 +213,12 @@ def test_similar_users_propose_what_they_liked():
 def test_no_similar_users_propose_nothing():
     nobody = np.array([], dtype=np.int32)
     assert np.isneginf(score_from_similar_users(nobody, nobody.astype(np.float32), TAGS)).all()
+
+
+def test_rows_like_a_vector_come_nearest_first_and_rows_without_one_never():
+    vectors = np.array([[0, 0], [3, 4], [np.nan, 0], [0, 1]], dtype=np.float32)
+    rows, scores = rows_like_vector(
+        np.array([0, 0]), vectors, 5, candidates=np.array([False, True, True, True])
+    )
+    assert rows.tolist() == [3, 1]  # distances 1 and 5; row 0 may not be proposed, row 2 has no vector
+    assert scores == approx([1 / 2, 1 / 6])

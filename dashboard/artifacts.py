@@ -1,0 +1,214 @@
+"""Fitted models: files that never change, one folder a version, and the newest of each in memory.
+
+A model belongs to what it was made of (kind, parameters, rules: the key of its ModelSpec), not to a node or
+flow, so two flows that need the same one share it. A version is complete once its ``meta.json`` exists,
+which is written last: a process killed in the middle leaves a folder that nobody reads.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recflow.data.snapshot import Snapshot, TrainingView
+from recflow.data.types import TextColumn, Vocabulary
+from recflow.engine.registry import FITTERS, ModelSpec
+from recflow.errors import NotTrained
+
+logger = logging.getLogger(__name__)
+
+#: A run fits a missing model itself when that takes about this long at most.
+QUICK_S = 10.0
+KEPT_VERSIONS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Artifact:
+    """One version of one model, as it was fitted.
+
+    Args:
+        version: its folder's name; later ones sort later.
+        model: the frozen dataclass its fitter made.
+        item_ids: the items it knows, in its own numbering.
+        meta: spec, metrics, seconds, feedback it was made of, Unix time.
+    """
+
+    version: str
+    model: Any
+    item_ids: Vocabulary
+    meta: dict[str, Any]
+
+
+class ArtifactStore:
+    """Where fitted models are: recflow.engine.context.ModelStore over a folder.
+
+    Args:
+        folder: holds one folder a model, and in it one a version.
+        clock: Unix seconds.
+        quick_s: a missing model that takes longer is left to a job.
+    """
+
+    def __init__(
+        self, folder: Path, clock: Callable[[], float] = time.time, quick_s: float = QUICK_S
+    ) -> None:
+        self.folder = folder
+        self._clock = clock
+        self._quick_s = quick_s
+        self._lock = threading.Lock()
+        self._fitting: dict[str, threading.Lock] = {}
+        self._loaded: dict[str, Artifact] = {}
+        self._fitted_to: dict[tuple[str, str, str], Any] = {}
+
+    def version(self, spec: ModelSpec) -> str | None:
+        """The newest complete version of a model, None while there is none."""
+        return next(iter(self._versions(spec.key)), None)
+
+    def get(
+        self,
+        spec: ModelSpec,
+        view: TrainingView,
+        *,
+        progress: Callable[[float, str], None] = lambda share, text: None,
+        check: Callable[[], None] = lambda: None,
+    ) -> Any:
+        """The newest version of a model, in the numbering of the view's snapshot.
+
+        Raises:
+            NotTrained: there is none, and fitting it takes too long for a run.
+        """
+        artifact = self.newest(spec)
+        if artifact is None:
+            expected_s = FITTERS[spec.kind].cost(view, spec.params)
+            if expected_s > self._quick_s:
+                label = FITTERS[spec.kind].label
+                raise NotTrained(f"{label} is not trained for these settings yet; about {expected_s:.0f} s")
+            artifact = self.fit(spec, view, progress=progress, check=check, only_if_missing=True)
+        return self._renumbered(spec, artifact, view.snapshot)
+
+    def newest(self, spec: ModelSpec) -> Artifact | None:
+        """The newest version as it was fitted, None while there is none."""
+        version = self.version(spec)
+        if version is None:
+            return None
+        with self._lock:
+            loaded = self._loaded.get(spec.key)
+        if loaded is None or loaded.version != version:
+            loaded = _read(self.folder / spec.key / version, FITTERS[spec.kind].model)
+            with self._lock:
+                self._loaded[spec.key] = loaded
+        return loaded
+
+    def fit(
+        self,
+        spec: ModelSpec,
+        view: TrainingView,
+        *,
+        seed: int = 0,
+        progress: Callable[[float, str], None] = lambda share, text: None,
+        check: Callable[[], None] = lambda: None,
+        only_if_missing: bool = False,
+    ) -> Artifact:
+        """Fit a model and keep it as its newest version; one at a time for each model."""
+        with self._lock:
+            one_at_a_time = self._fitting.setdefault(spec.key, threading.Lock())
+        with one_at_a_time:
+            if only_if_missing and (there := self.newest(spec)) is not None:
+                return there
+            began = time.monotonic()
+            model = FITTERS[spec.kind].fit(
+                view, dict(spec.params), np.random.default_rng(seed), progress, check
+            )
+            meta = {
+                "kind": spec.kind,
+                "params": dict(spec.params),
+                "rules": spec.rules.key(),
+                "seed": seed,
+                "fitted_at": self._clock(),
+                "seconds": round(time.monotonic() - began, 3),
+                "n_positive": len(view.positive),
+                "snapshot": view.snapshot.version,
+                "metrics": {
+                    field.name: value
+                    for field in fields(model)
+                    if isinstance(value := getattr(model, field.name), int | float | str)
+                },
+            }
+            version = f"{int(self._clock() * 1000):015d}"
+            artifact = Artifact(version, model, view.snapshot.items.ids, meta)
+            _write(self.folder / spec.key / version, artifact)
+            with self._lock:
+                self._loaded[spec.key] = artifact
+            self._forget_old(spec.key)
+            return artifact
+
+    def _versions(self, key: str) -> list[str]:
+        found = (self.folder / key).glob("*/meta.json")
+        return sorted((path.parent.name for path in found), reverse=True)
+
+    def _forget_old(self, key: str) -> None:
+        for version in self._versions(key)[KEPT_VERSIONS:]:
+            shutil.rmtree(self.folder / key / version, ignore_errors=True)
+
+    def _renumbered(self, spec: ModelSpec, artifact: Artifact, snapshot: Snapshot) -> Any:
+        if _same_ids(artifact.item_ids, snapshot.items.ids):
+            return artifact.model
+        place = (spec.key, artifact.version, snapshot.version)
+        with self._lock:
+            if place in self._fitted_to:
+                return self._fitted_to[place]
+        item_map = snapshot.items.ids.find_many(artifact.item_ids.ids.all())
+        model = FITTERS[spec.kind].remap(artifact.model, item_map, snapshot.n_items)
+        with self._lock:
+            self._fitted_to = {k: v for k, v in self._fitted_to.items() if k[0] != spec.key}
+            self._fitted_to[place] = model
+        return model
+
+
+def _same_ids(one: Vocabulary, other: Vocabulary) -> bool:
+    if one is other:
+        return True
+    return (
+        len(one) == len(other)
+        and np.array_equal(one.ids.blob, other.ids.blob)
+        and np.array_equal(one.ids.offsets, other.ids.offsets)
+    )
+
+
+def _write(folder: Path, artifact: Artifact) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    values: dict[str, Any] = {}
+    for field in fields(artifact.model):
+        value = getattr(artifact.model, field.name)
+        if isinstance(value, np.ndarray):
+            np.save(folder / f"{field.name}.npy", value)
+        else:
+            values[field.name] = value
+    for part, array in artifact.item_ids.arrays.items():
+        np.save(folder / f"ids-{part}.npy", array)
+    meta = artifact.meta | {"values": values}
+    draft = folder / "meta.json.draft"
+    draft.write_text(json.dumps(meta), encoding="utf-8")
+    draft.rename(folder / "meta.json")
+
+
+def _read(folder: Path, model: type) -> Artifact:
+    meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    values = meta.pop("values")
+    for field in fields(model):
+        if field.name not in values:
+            path = folder / f"{field.name}.npy"
+            mapped = np.load(path, mmap_mode="r")
+            values[field.name] = np.asarray(mapped) if mapped.size else np.load(path)
+    parts = ("blob", "offsets", "hashes", "order")
+    ids = Vocabulary.from_arrays({part: np.load(folder / f"ids-{part}.npy") for part in parts})
+    assert isinstance(ids.ids, TextColumn)
+    return Artifact(folder.name, model(**values), ids, meta)

@@ -1,0 +1,139 @@
+"""The preview's WebSocket: run, cancel, resume, explain; see docs/protocol.md.
+
+Each run is pumped to the browser by a task of its own, in frames of all that has come since the last one, so
+that a slow browser gets larger frames and never holds up a run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from typing import Any
+
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+from dashboard import access, runs
+from recflow.engine.flow import MAX_BYTES
+from recflow.errors import FlowError
+
+#: Seconds a run goes on without anybody watching it.
+UNWATCHED_S = 30.0
+NOT_ALLOWED = 4403
+
+
+class PreviewConsumer(AsyncWebsocketConsumer):
+    """One browser tab."""
+
+    async def connect(self) -> None:
+        self.pumps: dict[str, asyncio.Task] = {}
+        if not await access.may_preview(self.scope):
+            await self.close(NOT_ALLOWED)
+            return
+        await self.accept()
+
+    async def disconnect(self, code: int) -> None:
+        for run_id, pump in self.pumps.items():
+            pump.cancel()
+            live = runs.find(run_id)
+            if live is not None and not live.is_over:
+                runs.cancel_unless_watched(live, UNWATCHED_S)
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        if text_data is None or len(text_data) > 2 * MAX_BYTES:
+            await self._reject(None, "A message is JSON text of at most 2 MiB")
+            return
+        try:
+            message = json.loads(text_data)
+            kind = message["type"]
+            handle = {
+                "run": self._start,
+                "cancel": self._cancel,
+                "resume": self._resume,
+                "explain": self._explain,
+            }[kind]
+        except (ValueError, KeyError, TypeError):
+            await self._reject(
+                None, "A message is a JSON object whose type is run, cancel, resume or explain"
+            )
+            return
+        await handle(message)
+
+    async def _start(self, message: dict[str, Any]) -> None:
+        request_id = str(message.get("request_id", ""))
+        try:
+            live = await runs.start(
+                message.get("flow"),
+                str(message.get("user_id", "")),
+                n=_count(message.get("n", 10)),
+                categories=[str(name) for name in message.get("categories") or []],
+                until=message.get("until"),
+                request_id=request_id,
+            )
+        except runs.Rejected as error:
+            await self._send(
+                [{"event": "run.rejected", "request_id": request_id, "problems": error.problems}]
+            )
+            return
+        except FlowError as error:
+            await self._reject(request_id, error.message, node_id=error.node_id, field=error.field)
+            return
+        self._watch(live, after_seq=0)
+
+    async def _cancel(self, message: dict[str, Any]) -> None:
+        live = runs.find(str(message.get("run_id")))
+        if live is not None:
+            await runs.cancel(live)
+
+    async def _resume(self, message: dict[str, Any]) -> None:
+        live = runs.find(str(message.get("run_id")))
+        if live is None:
+            await self._reject(None, "This run is over and forgotten; press Run again", code="gone")
+            return
+        self._watch(live, after_seq=int(message.get("after_seq") or 0))
+
+    async def _explain(self, message: dict[str, Any]) -> None:
+        live = runs.find(str(message.get("run_id")))
+        if live is None:
+            await self._reject(None, "This run is over and forgotten; press Run again", code="gone")
+            return
+        found = runs.explain(live, str(message.get("item_id", "")))
+        await self._send([{"event": "run.explained", "run_id": live.run_id, **found}])
+
+    def _watch(self, live: runs.LiveRun, after_seq: int) -> None:
+        if (old := self.pumps.pop(live.run_id, None)) is not None:
+            old.cancel()
+        self.pumps[live.run_id] = asyncio.create_task(self._pump(live, after_seq))
+
+    async def _pump(self, live: runs.LiveRun, sent: int) -> None:
+        live.watchers += 1
+        try:
+            while True:
+                changed = live.changed
+                if fresh := live.messages[sent:]:
+                    sent += len(fresh)
+                    await self._send(fresh)
+                    await asyncio.sleep(1 / runs.FRAMES_PER_S)
+                elif live.is_over:
+                    return
+                else:
+                    await changed.wait()
+        finally:
+            live.watchers -= 1
+
+    async def _reject(
+        self, request_id: str | None, message: str, *, code: str = "refused", **where: Any
+    ) -> None:
+        problem = {"severity": "blocking", "code": code, "message": message, "node_id": None, "field": None}
+        problem |= {"edge_id": None, **where}
+        await self._send([{"event": "run.rejected", "request_id": request_id, "problems": [problem]}])
+
+    async def _send(self, messages: list[dict[str, Any]]) -> None:
+        with contextlib.suppress(RuntimeError):  # the socket closed while the run went on
+            await self.send(text_data=json.dumps(messages))
+
+
+def _count(value: object) -> int:
+    return (
+        min(max(int(value), 1), 1000) if isinstance(value, int | float | str) and str(value).isdigit() else 10
+    )

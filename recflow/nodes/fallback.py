@@ -1,0 +1,23 @@
+"""Fallback: fills the list when the main way came out short.
+
+Its inputs answer in the order shown on the canvas: the second is asked for what the first could not fill.
+Good inputs need no history, such as Latest or a popular list, so that a user nobody knows gets something.
+"""
+
+from __future__ import annotations
+
+from recflow.algorithms.fusion import concatenate
+from recflow.engine.context import RunContext
+from recflow.engine.registry import node
+from recflow.engine.settings import NodeSettings
+from recflow.engine.values import Candidates
+
+
+class Settings(NodeSettings):
+    """None of its own: what counts is the order of the inputs."""
+
+
+@node("fallback", label="Fallback", family="output", settings=Settings, at_most=1, output="fallback")
+def run(ctx: RunContext, lists: tuple[Candidates, ...], settings: Settings) -> Candidates:
+    items, scores = concatenate([(part.items, part.scores) for part in lists])
+    return Candidates.merged(ctx.source, lists, items, scores, note="in order of the inputs")

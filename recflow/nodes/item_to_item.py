@@ -1,0 +1,130 @@
+"""Item-to-Item: items like those the user liked lately.
+
+Each of the user's newest liked items gives its nearest neighbors their similarity; what several liked items
+agree on adds up. Similarity is measured by
+
+**users**: how many of the same users liked both, rare users counting more;
+**tags**: how many tags both carry, rare tags counting more;
+**embedding**: the distance of two vectors, such as those of a text or image model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from recflow.algorithms.neighbors import (
+    Neighbors,
+    neighbors_by_embedding,
+    neighbors_by_sets,
+    score_from_neighbors,
+)
+from recflow.data.feedback import FeedbackRules
+from recflow.data.snapshot import TrainingView
+from recflow.engine.context import RunContext
+from recflow.engine.registry import ModelSpec, fits, node
+from recflow.engine.settings import NodeSettings, ui
+from recflow.engine.values import Candidates, UserContext
+from recflow.errors import ExpressionError, NoFeedback
+from recflow.expressions import compile_expression
+from recflow.expressions.columns import embedding_matrix, tag_matrix
+from recflow.nodes.proposing import propose
+
+COLUMN_HINT = {"similarity": ["embedding", "tags"]}
+
+
+class Settings(NodeSettings):
+    """What makes two items alike."""
+
+    similarity: Literal["users", "tags", "embedding"] = Field(
+        "users", title="Similarity", description="What makes two items alike."
+    )
+    column: str = Field(
+        "",
+        title="Column",
+        description="Where the tags or the vector of an item are, such as item.Labels.embedding.",
+        json_schema_extra=ui("expression", scope="item", expects="any", visible_when=COLUMN_HINT),
+    )
+    n_neighbors: int = Field(
+        100,
+        ge=1,
+        le=1000,
+        title="Neighbors",
+        description="Neighbors kept for each item.",
+        json_schema_extra=ui(group="Advanced"),
+    )
+
+
+def check(settings: Settings) -> list[tuple[str, str]]:
+    if settings.similarity == "users":
+        return []
+    if not settings.column:
+        return [("column", f"column must be given for similarity by {settings.similarity}")]
+    try:
+        compile_expression(settings.column, expects="any", scope="item")
+    except ExpressionError as error:
+        return [("column", f"column: {error.message}")]
+    return []
+
+
+def models(settings: Settings, rules: FeedbackRules) -> list[ModelSpec]:
+    column = "" if settings.similarity == "users" else settings.column
+    params = {"similarity": settings.similarity, "column": column, "n_neighbors": settings.n_neighbors}
+    return [ModelSpec("item-neighbors", params, rules)]
+
+
+def _cost(view: TrainingView, params: dict[str, Any]) -> float:
+    """Seconds, from the pairs that have to be looked at."""
+    if params["similarity"] == "users":
+        per_user = np.diff(view.positive.matrix.indptr).astype(np.float64)
+        return float(np.square(per_user).sum()) / 2e7
+    return view.snapshot.n_items**2 / 2e7
+
+
+def _remap(model: Neighbors, item_map: np.ndarray, n_items: int) -> Neighbors:
+    kept = item_map >= 0
+    width = model.indices.shape[1]
+    indices = np.full((n_items, width), -1, dtype=np.int32)
+    scores = np.zeros((n_items, width), dtype=np.float32)
+    renamed = np.where(model.indices >= 0, item_map[model.indices], -1)
+    indices[item_map[kept]] = renamed[kept]
+    scores[item_map[kept]] = model.scores[kept]
+    return replace(model, indices=indices, scores=np.where(indices >= 0, scores, 0).astype(np.float32))
+
+
+@fits("item-neighbors", label="Item neighbors", model=Neighbors, remap=_remap, cost=_cost)
+def fit(view: TrainingView, params: dict[str, Any], rng: np.random.Generator, progress, check) -> Neighbors:
+    k = params["n_neighbors"]
+    if params["similarity"] == "users":
+        if len(view.positive) == 0:
+            raise NoFeedback("There is no positive feedback to compare items by yet")
+        return neighbors_by_sets(view.positive.matrix.T.tocsr(), k, candidates=view.alive, check=check)
+    column = compile_expression(params["column"], expects="any", scope="item")
+    values = column.evaluate_column(view.snapshot.items)
+    if params["similarity"] == "embedding":
+        matrix, has_vector, _ = embedding_matrix(values)
+        if not has_vector.any():
+            raise NoFeedback(f"No item has a vector at {params['column']}")
+        return neighbors_by_embedding(matrix, k, has_vector=has_vector, candidates=view.alive, check=check)
+    return neighbors_by_sets(tag_matrix(values), k, candidates=view.alive, check=check)
+
+
+@node(
+    "item-to-item",
+    label="Item-to-Item",
+    family="recommender",
+    settings=Settings,
+    card=("similarity",),
+    models=models,
+    check=check,
+)
+def run(ctx: RunContext, user: UserContext, settings: Settings) -> Candidates:
+    if user.is_cold_start:
+        return Candidates()
+    model = ctx.model(models(settings, user.view.rules)[0])
+    recent = user.liked[: ctx.options.context_size]
+    scores = score_from_neighbors(model, recent, ctx.snapshot.n_items)
+    return propose(ctx, user, scores)

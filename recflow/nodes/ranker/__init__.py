@@ -1,0 +1,91 @@
+"""Ranker: puts the candidates in the order this user will like best.
+
+It adds no items. Cheap kinds can stand in a row before a costly one: let matrix factorization choose the
+best fifty, and a language model order those.
+
+When a ranker fails, either the fallback answers or the order that came in is kept, as the setting says; the
+run tells which.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from recflow.data.feedback import FeedbackRules
+from recflow.engine.context import RunContext
+from recflow.engine.registry import ModelSpec, node
+from recflow.engine.values import Candidates, Step, places
+from recflow.nodes.ranker import mf, none
+
+KINDS: dict[str, Any] = {"mf": mf, "none": none}
+
+Settings = Annotated[mf.MfSettings | none.NoneSettings, Field(discriminator="kind")]
+
+
+def models(settings: Any, rules: FeedbackRules) -> list[ModelSpec]:
+    needed = getattr(KINDS[settings.kind], "models", None)
+    return needed(settings, rules) if needed else []
+
+
+def check(settings: Any) -> list[tuple[str, str]]:
+    checked = getattr(KINDS[settings.kind], "check", None)
+    return checked(settings) if checked else []
+
+
+@node(
+    "ranker",
+    label="Ranker",
+    family="rank",
+    settings=Settings,
+    card=("kind",),
+    models=models,
+    check=check,
+)
+async def run(ctx: RunContext, candidates: Candidates, settings: Settings) -> Candidates:
+    kind = KINDS[settings.kind]
+    replaces = ctx.options.replace_seen and settings.kind != "none"
+    if replaces:
+        candidates = _with_seen(ctx, candidates)
+    if len(candidates) == 0:
+        return candidates
+    if hasattr(kind, "rank_async"):
+        ranked = await kind.rank_async(ctx, candidates, settings)
+    else:
+        ranked = await ctx.in_thread(kind.rank, ctx, candidates, settings)
+    return _decayed(ctx, ranked) if replaces else ranked
+
+
+def _with_seen(ctx: RunContext, candidates: Candidates) -> Candidates:
+    """The candidates, and behind them what the user has seen and may see again."""
+    assert ctx.user is not None
+    seen = np.flatnonzero(ctx.user.read & ctx.user.view.alive & ~ctx.user.disliked).astype(np.int32)
+    seen = seen[~np.isin(seen, candidates.items)]
+    ranks = len(candidates) + places(len(seen))
+    scores = np.full(len(seen), np.nan)
+    step = Step(ctx.source, "proposed", seen, ranks, scores, note="seen before")
+    return Candidates(
+        np.concatenate([candidates.items, seen]),
+        np.concatenate([candidates.scores, scores]),
+        (*candidates.trail, step),
+    )
+
+
+def _decayed(ctx: RunContext, ranked: Candidates) -> Candidates:
+    """Seen items moved down: their score less the share that their decay takes, whatever its sign."""
+    assert ctx.user is not None
+    liked = np.isin(ranked.items, ctx.user.liked)
+    share = np.where(liked, 1 - ctx.options.positive_decay, 1 - ctx.options.read_decay)
+    share = np.where(ctx.user.read[ranked.items], share, 0.0)
+    scores = ranked.scores - np.abs(ranked.scores) * share
+    order = np.argsort(-np.where(np.isnan(scores), -np.inf, scores), kind="stable")
+    return ranked.ranked(
+        ctx.source,
+        ranked.items[order],
+        scores[order],
+        warnings=(),
+        details=ranked.details,
+        note="replacement decay",
+    )

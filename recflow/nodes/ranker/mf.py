@@ -1,0 +1,63 @@
+"""Matrix factorization: by the dot product of the user's vector and the item's.
+
+The model is the one a Collaborative node with the same numbers uses, trained once for both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from recflow.algorithms.als import AlsParams, fold_in, scores_for
+from recflow.data.feedback import FeedbackRules
+from recflow.engine.context import RunContext
+from recflow.engine.registry import ModelSpec
+from recflow.engine.settings import NodeSettings, ui
+from recflow.engine.values import Candidates
+from recflow.nodes.ranker.ordering import in_order_of, kept_order
+
+DEFAULTS = AlsParams()
+
+
+class MfSettings(NodeSettings):
+    """By the dot product of two vectors; users without positive feedback keep the order that came in."""
+
+    kind: Literal["mf"] = "mf"
+    n_factors: int = Field(
+        DEFAULTS.n_factors, ge=1, le=512, title="Factors", description="Length of the vectors."
+    )
+    n_epochs: int = Field(
+        DEFAULTS.n_epochs, ge=1, le=500, title="Epochs", description="Passes over all feedback."
+    )
+    regularization: float = Field(
+        DEFAULTS.regularization,
+        ge=0,
+        title="Regularization",
+        description="Pulls vectors towards zero: higher suits little data.",
+        json_schema_extra=ui(group="Advanced"),
+    )
+
+
+def models(settings: MfSettings, rules: FeedbackRules) -> list[ModelSpec]:
+    chosen = replace(
+        DEFAULTS,
+        n_factors=settings.n_factors,
+        n_epochs=settings.n_epochs,
+        regularization=settings.regularization,
+    )
+    return [ModelSpec("mf", asdict(chosen), rules)]
+
+
+def rank(ctx: RunContext, candidates: Candidates, settings: MfSettings) -> Candidates:
+    user = ctx.user
+    assert user is not None
+    model = ctx.model(models(settings, user.view.rules)[0])
+    liked = np.unique(user.liked)
+    liked = liked[np.isfinite(model.item_factors[liked, 0])]
+    if len(liked) == 0:
+        return kept_order(ctx, candidates, f"{user.user_id} has no positive feedback to rank by")
+    scores = scores_for(model, fold_in(model, liked), candidates.items)
+    return in_order_of(ctx, candidates, scores)

@@ -1,0 +1,19 @@
+"""None: keeps the order that comes in."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from recflow.engine.context import RunContext
+from recflow.engine.settings import NodeSettings
+from recflow.engine.values import Candidates
+
+
+class NoneSettings(NodeSettings):
+    """Keeps the order that comes in."""
+
+    kind: Literal["none"] = "none"
+
+
+def rank(ctx: RunContext, candidates: Candidates, settings: NoneSettings) -> Candidates:
+    return candidates.ranked(ctx.source, candidates.items, candidates.scores)

@@ -1,0 +1,120 @@
+"""User-to-User: what the most similar users like.
+
+The users most like this one give every item they like their similarity. The user is compared as of this
+moment, so new feedback counts at once. Similarity is measured by
+
+**items**: how many of the same items both liked, rare items counting more;
+**tags**: how many tags both users carry;
+**embedding**: the distance of two vectors in the users' labels.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from recflow.algorithms.neighbors import rows_like_set, rows_like_vector, score_from_similar_users
+from recflow.engine.context import RunContext
+from recflow.engine.registry import node
+from recflow.engine.settings import NodeSettings, ui
+from recflow.engine.values import Candidates, UserContext
+from recflow.errors import ExpressionError
+from recflow.expressions import compile_expression
+from recflow.expressions.columns import embedding_matrix, tag_matrix
+from recflow.nodes.proposing import propose
+
+COLUMN_HINT = {"similarity": ["embedding", "tags"]}
+
+
+class Settings(NodeSettings):
+    """What makes two users alike."""
+
+    similarity: Literal["items", "tags", "embedding"] = Field(
+        "items", title="Similarity", description="What makes two users alike."
+    )
+    column: str = Field(
+        "",
+        title="Column",
+        description="Where the tags or the vector of a user are, such as user.Labels.tags.",
+        json_schema_extra=ui("expression", scope="user", expects="any", visible_when=COLUMN_HINT),
+    )
+    n_neighbors: int = Field(
+        100,
+        ge=1,
+        le=1000,
+        title="Neighbors",
+        description="Similar users whose taste counts.",
+        json_schema_extra=ui(group="Advanced"),
+    )
+
+
+def check(settings: Settings) -> list[tuple[str, str]]:
+    if settings.similarity == "items":
+        return []
+    if not settings.column:
+        return [("column", f"column must be given for similarity by {settings.similarity}")]
+    try:
+        compile_expression(settings.column, expects="any", scope="user")
+    except ExpressionError as error:
+        return [("column", f"column: {error.message}")]
+    return []
+
+
+@node(
+    "user-to-user",
+    label="User-to-User",
+    family="recommender",
+    settings=Settings,
+    card=("similarity",),
+    check=check,
+)
+def run(ctx: RunContext, user: UserContext, settings: Settings) -> Candidates:
+    matrix = user.view.positive.matrix
+    likes = np.diff(matrix.indptr) > 0
+    if user.user_index is not None:
+        likes[user.user_index] = False
+    if settings.similarity == "items":
+        users, similarities = rows_like_set(
+            np.unique(user.liked), matrix, settings.n_neighbors, candidates=likes
+        )
+    elif settings.similarity == "tags":
+        users, similarities = _by_tags(ctx, user, settings, likes)
+    else:
+        users, similarities = _by_embedding(ctx, user, settings, likes)
+    scores = score_from_similar_users(users, similarities, matrix)
+    return propose(ctx, user, scores)
+
+
+def _column(ctx: RunContext, settings: Settings) -> list:
+    """What every user has at the column; the same for all runs on a snapshot."""
+    column = compile_expression(settings.column, expects="any", scope="user")
+    return column.evaluate_column(ctx.snapshot.users)
+
+
+def _by_tags(
+    ctx: RunContext, user: UserContext, settings: Settings, likes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    if user.user_index is None:
+        return _nobody()
+    (tags,) = ctx.shared(
+        ("user-tags", settings.column), lambda: (tag_matrix(_column(ctx, settings)),), keep_s=600.0
+    )
+    own = tags.indices[tags.indptr[user.user_index] : tags.indptr[user.user_index + 1]]
+    return rows_like_set(own, tags, settings.n_neighbors, candidates=likes)
+
+
+def _by_embedding(
+    ctx: RunContext, user: UserContext, settings: Settings, likes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    if user.user_index is None:
+        return _nobody()
+    vectors = ctx.shared(
+        ("user-vectors", settings.column), lambda: embedding_matrix(_column(ctx, settings))[0], keep_s=600.0
+    )
+    return rows_like_vector(vectors[user.user_index], vectors, settings.n_neighbors, candidates=likes)
+
+
+def _nobody() -> tuple[np.ndarray, np.ndarray]:
+    return np.zeros(0, np.int32), np.zeros(0, np.float32)
