@@ -99,6 +99,8 @@ class ServiceError(RecflowError):
         kind: short machine word for the class of failure ("rate_limited", "auth", "context_length", ...).
         retry_after_s: seconds the other side asked us to wait.
         attempts: calls made before giving up.
+        history: one record per call made, as ``recflow.outbound.call`` keeps them.
+        request_id: what the other side calls the last request, for its support desk.
     """
 
     def __init__(
@@ -110,6 +112,8 @@ class ServiceError(RecflowError):
         kind: str = "error",
         retry_after_s: float | None = None,
         attempts: int = 1,
+        history: tuple = (),
+        request_id: str | None = None,
     ) -> None:
         super().__init__(message)
         self.retryable = retryable
@@ -117,6 +121,8 @@ class ServiceError(RecflowError):
         self.kind = kind
         self.retry_after_s = retry_after_s
         self.attempts = attempts
+        self.history = history
+        self.request_id = request_id
 
 
 class ServiceTimeout(ServiceError):

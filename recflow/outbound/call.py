@@ -1,0 +1,377 @@
+"""A call to somebody's service with everything that makes it safe: the one function other rooms use.
+
+``call(policy, request)`` waits for its turn (concurrency, rate), asks the circuit, sends, reads the outcome
+off the table in ``retry.py``, and tries again as long as the table and the deadline allow. What happened is
+kept try by try, for the run panel and for the error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from recflow.errors import (
+    AddressRefused,
+    BudgetExceeded,
+    ReplyUnreadable,
+    ServiceError,
+    ServiceRefused,
+    ServiceTimeout,
+)
+
+from .breaker import Breaker, BreakerStatus
+from .client import Guard, send
+from .gate import Gate
+from .messages import Answer, Request, shown_url
+from .rate import Rate, Reservation, ledger_at
+from .redact import redact, secrets_of, shown
+from .retry import Decision, Hint, classify
+from .waits import LONGEST_ASKED_S, asked_wait, backoff, loading_step
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointPolicy:
+    """How one endpoint is treated.
+
+    Args:
+        name: what circuit, gate and rate are kept under. Nodes that give the same name share them; put
+            the model into it when one model's failure says nothing about the next.
+        guard: bounds of the whole call; its ``total_s`` covers every try and every wait.
+        max_retries: at most this many further tries, whatever the table allows. None leaves it to the table.
+        concurrency: calls at the same time in this process; 0 is no limit.
+        rate_file: SQLite file that all processes share; empty keeps the rate in this process only.
+    """
+
+    name: str
+    guard: Guard = field(default_factory=Guard)
+    max_retries: int | None = None
+    concurrency: int = 0
+    rate: Rate = field(default_factory=Rate)
+    rate_file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try, as the run panel shows it.
+
+    Args:
+        kind: the row of the table it fell under; ``ok`` when it worked.
+        status: None when no answer came.
+        ms: how long the try took.
+        waited_ms: how long was waited before it.
+        detail: what went wrong, redacted.
+    """
+
+    number: int
+    kind: str
+    status: int | None
+    ms: float
+    waited_ms: float
+    request_id: str | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """An answer and how it was got."""
+
+    answer: Answer
+    attempts: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The clocks, the sleep and the dice of a call, so that a test can hold them."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    rng: random.Random = field(default_factory=random.Random)
+
+
+Adapt = Callable[[Decision, Answer, Request], Request | None]
+TokensUsed = Callable[[Answer], float | None]
+
+
+async def call(
+    policy: EndpointPolicy,
+    request: Request,
+    *,
+    expects: Literal["json", "any"] = "json",
+    tokens: float = 0.0,
+    tokens_used: TokensUsed | None = None,
+    adapt: Adapt | None = None,
+    on_attempt: Callable[[Attempt], None] | None = None,
+    timing: Timing | None = None,
+) -> Called:
+    """Calls a service until it answers, the table says stop, or the time is over.
+
+    Args:
+        expects: see ``classify``.
+        tokens: estimate for the tokens-per-minute limit.
+        tokens_used: reads the true number from the answer; None keeps the estimate.
+        adapt: asked once per hint for a changed request (a shorter prompt, one parameter less). Returning
+            None means it cannot be changed.
+        on_attempt: told of every try as soon as it is over.
+
+    Raises:
+        ServiceError: or one of its kin; ``kind`` is the row of the table, ``history`` the tries, and no
+            text of it holds a credential.
+    """
+    run = _Call(policy, request, expects, tokens, tokens_used, adapt, on_attempt, timing or Timing())
+    return await run.until_settled()
+
+
+def breaker_status(name: str) -> BreakerStatus:
+    """The circuit of an endpoint, for the page that shows it."""
+    return _breaker_of(name).status(time.monotonic())
+
+
+def reset_breaker(name: str) -> None:
+    """Forgets an endpoint's failures; call it when its settings were changed."""
+    _breaker_of(name).reset()
+
+
+@dataclass(slots=True)
+class _Call:
+    """One call between its tries."""
+
+    policy: EndpointPolicy
+    request: Request
+    expects: Literal["json", "any"]
+    tokens: float
+    tokens_used: TokensUsed | None
+    adapt: Adapt | None
+    on_attempt: Callable[[Attempt], None] | None
+    timing: Timing
+    attempts: list[Attempt] = field(default_factory=list)
+    hints_used: set[Hint] = field(default_factory=set)
+    started: float = field(init=False)
+    last_end: float = field(init=False)
+    breaker: Breaker = field(init=False)
+    gate: Gate = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.started = self.last_end = self.timing.monotonic()
+        self.breaker = _breaker_of(self.policy.name)
+        self.gate = _gate_of(self.policy)
+
+    async def until_settled(self) -> Called:
+        failure: ServiceError | None = None
+        while True:
+            try:
+                outcome, decision = await self._try()
+            except (ServiceRefused, BudgetExceeded) as refusal:
+                if failure is None:
+                    raise
+                raise failure from refusal  # why it failed tells more than why it is not tried again
+            if decision.kind == "ok" and isinstance(outcome, Answer):
+                return Called(outcome, tuple(self.attempts))
+            if self._changes_request(outcome, decision):
+                continue
+            wait_s = self._wait_before_next(outcome, decision)
+            failure = self._failure(outcome, decision)
+            if wait_s is None:
+                raise failure
+            await self.timing.sleep(wait_s)
+
+    async def _try(self) -> tuple[Answer | ServiceError, Decision]:
+        """One try, from the line at the gate to what was learned from it."""
+        try:
+            await asyncio.wait_for(self.gate.enter(), self._left())
+        except TimeoutError:
+            raise BudgetExceeded(
+                f"{self.policy.name} is busy with {self.gate.width} other calls, and no place became free "
+                f"within {self.policy.guard.total_s:g} s.",
+                kind="concurrency",
+                retryable=True,
+                attempts=0,
+            ) from None
+        try:
+            self.breaker.admit(self.timing.monotonic())
+            try:
+                return await self._admitted()
+            except BaseException:
+                self.breaker.release()
+                raise
+        finally:
+            self.gate.leave()
+
+    async def _admitted(self) -> tuple[Answer | ServiceError, Decision]:
+        reservation = await self._reserve()
+        sent_at = self.timing.monotonic()
+        outcome: Answer | ServiceError
+        try:
+            outcome = await send(self.request, replace(self.policy.guard, total_s=max(0.001, self._left())))
+        except ServiceError as error:
+            outcome = error
+        await self._settle(reservation, outcome)
+        decision = classify(outcome, expects=self.expects)
+        self._learn(outcome, decision)
+        self._record(outcome, decision, sent_at)
+        return outcome, decision
+
+    async def _reserve(self) -> Reservation | None:
+        policy, wall = self.policy, self.timing.wall
+        if policy.rate.is_unlimited:
+            return None
+        ledger = ledger_at(policy.rate_file or ":memory:")
+        reservation = await asyncio.to_thread(
+            ledger.reserve, policy.name, policy.rate, self.tokens, wall(), self._left()
+        )
+        try:
+            if reservation.wait_s:
+                await self.timing.sleep(reservation.wait_s)
+        except BaseException:
+            ledger.cancel(reservation, wall())
+            raise
+        return reservation
+
+    async def _settle(self, reservation: Reservation | None, outcome: Answer | ServiceError) -> None:
+        if reservation is None:
+            return
+        ledger, now = ledger_at(self.policy.rate_file or ":memory:"), self.timing.wall()
+        if isinstance(outcome, ServiceError):
+            if outcome.kind in _NEVER_ARRIVED:
+                await asyncio.to_thread(ledger.cancel, reservation, now)
+            return  # the service may have done the work and billed it
+        used = self.tokens_used(outcome) if self.tokens_used and outcome.status < 300 else None
+        if used is not None:
+            await asyncio.to_thread(ledger.settle, reservation, used, now)
+
+    def _learn(self, outcome: Answer | ServiceError, decision: Decision) -> None:
+        """Tells circuit and gate what the try showed about the service."""
+        now = self.timing.monotonic()
+        if decision.opens_circuit:
+            self.breaker.open(now, self._reason(outcome, decision))
+        elif decision.counts_as_failure:
+            self.breaker.fail(now, self._reason(outcome, decision))
+        elif isinstance(outcome, Answer):
+            self.breaker.succeed()
+        else:
+            self.breaker.release()
+        if decision.throttled:
+            self.gate.narrow()
+        elif decision.kind == "ok":
+            self.gate.widen()
+
+    def _record(self, outcome: Answer | ServiceError, decision: Decision, sent_at: float) -> None:
+        now = self.timing.monotonic()
+        attempt = Attempt(
+            number=len(self.attempts) + 1,
+            kind=decision.kind,
+            status=outcome.status,
+            ms=(now - sent_at) * 1000,
+            waited_ms=(sent_at - self.last_end) * 1000,
+            request_id=_request_id(outcome),
+            detail=shown(decision.detail, secrets_of(self.request)),
+        )
+        self.last_end = now
+        self.attempts.append(attempt)
+        if self.on_attempt is not None:
+            self.on_attempt(attempt)
+
+    def _changes_request(self, outcome: Answer | ServiceError, decision: Decision) -> bool:
+        """Whether the request was changed as the hint says; at most once per hint, so nothing loops."""
+        hint = decision.hint
+        if self.adapt is None or hint is None or hint in self.hints_used or isinstance(outcome, ServiceError):
+            return False
+        if self.policy.max_retries is not None and len(self.attempts) > self.policy.max_retries:
+            return False
+        self.hints_used.add(hint)
+        changed = self.adapt(decision, outcome, self.request)
+        if changed is not None:
+            self.request = changed
+        return changed is not None
+
+    def _wait_before_next(self, outcome: Answer | ServiceError, decision: Decision) -> float | None:
+        """Seconds until the next try; None when there is none."""
+        asked = self._asked(outcome, decision)
+        retries = decision.retries
+        if self.policy.max_retries is not None:
+            retries = min(retries, self.policy.max_retries)
+        if len(self.attempts) > retries or (asked or 0.0) > LONGEST_ASKED_S:
+            wait_s = math.inf
+        elif asked is not None:
+            wait_s = asked
+        elif decision.wait == "loading":
+            wait_s = loading_step(self.timing.rng)
+        else:
+            wait_s = backoff(len(self.attempts), self.timing.rng)
+        if wait_s < self._left():
+            return wait_s
+        if asked is not None:  # nobody else needs to ask before the service is ready
+            until = min(asked, _LONGEST_OPEN_S)
+            self.breaker.open(self.timing.monotonic(), self._reason(outcome, decision), until)
+        return None
+
+    def _failure(self, outcome: Answer | ServiceError, decision: Decision) -> ServiceError:
+        """The last outcome as the error the caller gets."""
+        secrets = secrets_of(self.request)
+        tries = len(self.attempts)
+        spent = f" ({tries} tries in {self.last_end - self.started:.1f} s)" if tries > 1 else ""
+        facts = {
+            "retryable": decision.retries > 0,
+            "status": outcome.status,
+            "kind": decision.kind,
+            "retry_after_s": self._asked(outcome, decision),
+            "attempts": tries,
+            "history": tuple(self.attempts),
+            "request_id": _request_id(outcome),
+        }
+        if isinstance(outcome, ServiceError):
+            text = shown(str(outcome), secrets) + spent
+            known = isinstance(outcome, ServiceTimeout | AddressRefused)
+            return (type(outcome) if known else ServiceError)(text, **facts)
+        said = shown(decision.detail, secrets)
+        text = f"{shown_url(outcome.url)} answered {outcome.status}. {decision.sentence}"
+        text += (f": {said}" if said else ".") + spent
+        if decision.kind in ("unreadable", "cut_reply"):
+            return ReplyUnreadable(text, raw=redact(outcome.text[:_RAW_CHARACTERS], secrets), **facts)
+        return ServiceError(text, **facts)
+
+    def _asked(self, outcome: Answer | ServiceError, decision: Decision) -> float | None:
+        if isinstance(outcome, ServiceError) or not decision.retries:
+            return None
+        return asked_wait(outcome, self.timing.wall(), is_throttled=decision.throttled)
+
+    def _reason(self, outcome: Answer | ServiceError, decision: Decision) -> str:
+        status = f", status {outcome.status}" if outcome.status else ""
+        return decision.sentence + status
+
+    def _left(self) -> float:
+        return self.started + self.policy.guard.total_s - self.timing.monotonic()
+
+
+_NEVER_ARRIVED = frozenset(("dns", "connect", "tls", "address", "bad_url"))
+_LONGEST_OPEN_S = 3600.0  # a service that asks for a day may have sent nonsense
+_RAW_CHARACTERS = 4000
+
+_breakers: dict[str, Breaker] = {}
+_gates: dict[tuple[asyncio.AbstractEventLoop, str, int], Gate] = {}
+_registry_lock = threading.Lock()
+
+
+def _breaker_of(name: str) -> Breaker:
+    with _registry_lock:
+        return _breakers.setdefault(name, Breaker())
+
+
+def _gate_of(policy: EndpointPolicy) -> Gate:
+    loop = asyncio.get_running_loop()
+    with _registry_lock:
+        for key in [known for known in _gates if known[0].is_closed()]:
+            del _gates[key]
+        return _gates.setdefault((loop, policy.name, policy.concurrency), Gate(policy.concurrency))
+
+
+def _request_id(outcome: Answer | ServiceError) -> str | None:
+    if isinstance(outcome, ServiceError):
+        return None
+    return outcome.header("x-request-id") or outcome.header("request-id")

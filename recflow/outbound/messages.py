@@ -1,0 +1,89 @@
+"""What goes out and what comes back: one request, one answer, as values.
+
+Neither shows a credential when printed: headers and bodies stay out of ``repr``, URLs lose their query.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit, urlunsplit
+
+_CHARSET = re.compile(r"charset=\"?([\w.:-]+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request.
+
+    Args:
+        headers: pairs in the order they are sent; a name may repeat.
+        secrets: texts that may stand in no message, beside the values of credential headers
+            (a key in the URL, for instance).
+    """
+
+    url: str
+    method: str = "GET"
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    body: bytes = field(default=b"", repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    @classmethod
+    def json(
+        cls,
+        url: str,
+        payload: object,
+        headers: Mapping[str, str] | None = None,
+        *,
+        secrets: tuple[str, ...] = (),
+    ) -> Request:
+        """A POST with a JSON body."""
+        body = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        pairs = (("Content-Type", "application/json"), *(headers or {}).items())
+        return cls(url, "POST", pairs, body, secrets)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete HTTP answer, whatever its status.
+
+    Args:
+        headers: pairs in the order they came, names in lower case.
+        body: decoded (gzip, deflate), never longer than the cap of the call.
+        elapsed_ms: from the first connection to the last byte, redirects included.
+        url: where the answer came from after redirects.
+        hops: redirects that were followed.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = field(default=b"", repr=False)
+    elapsed_ms: float = 0.0
+    url: str = ""
+    hops: int = 0
+
+    def header(self, name: str) -> str | None:
+        """All values of one header, joined by comma and space; None when it did not come."""
+        values = [value for key, value in self.headers if key == name.lower()]
+        return ", ".join(values) if values else None
+
+    @property
+    def text(self) -> str:
+        """The body as text in its declared charset; undecodable bytes become the replacement sign."""
+        match = _CHARSET.search(self.header("content-type") or "")
+        try:
+            return self.body.decode(match[1] if match else "utf-8", "replace")
+        except LookupError:  # a charset nobody knows
+            return self.body.decode("utf-8", "replace")
+
+
+def shown_url(url: str) -> str:
+    """The URL as a message may show it: no user info, no query, since keys travel in both."""
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+        return urlunsplit((parts.scheme, host, parts.path, "…" if parts.query else "", ""))
+    except ValueError:
+        return "an unreadable URL"
