@@ -1,0 +1,13 @@
+"""The one Django app of RecFlow; loads the node types once at start."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class DashboardConfig(AppConfig):
+    name = "dashboard"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        import recflow.nodes  # noqa: F401  importing it fills the table of node types

@@ -1,0 +1,229 @@
+"""Every write to the catalogue: in batches, in a transaction that also counts the catalogue's version up."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from django.conf import settings
+from django.db import connections, transaction
+
+from recflow.data.records import FeedbackRecord, ItemRecord, UserRecord
+from recflow.data.types import NO_TIME
+
+#: Ids looked up by one statement; SQLite takes 32,766 parameters, PostgreSQL 65,535.
+IDS_A_QUERY = 5_000
+
+_TABLES = {
+    "user": ("catalogue_user", "user_id"),
+    "item": ("catalogue_item", "item_id"),
+    "type": ("catalogue_feedback_type", "name"),
+}
+
+_ADD_FEEDBACK = """
+INSERT INTO catalogue_feedback (user_number, item_number, type_number, value, time_us, updated_us, comment)
+VALUES (%s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (user_number, item_number, type_number) DO UPDATE SET
+"""
+_SUM_UP = """
+    value = catalogue_feedback.value + excluded.value,
+    time_us = CASE WHEN excluded.time_us < catalogue_feedback.time_us
+              THEN excluded.time_us ELSE catalogue_feedback.time_us END,
+    updated_us = CASE WHEN excluded.updated_us > catalogue_feedback.updated_us
+                 THEN excluded.updated_us ELSE catalogue_feedback.updated_us END,
+    comment = excluded.comment
+"""
+_OVERWRITE = """
+    value = excluded.value, time_us = excluded.time_us, updated_us = excluded.updated_us,
+    comment = excluded.comment
+"""
+
+
+@contextmanager
+def change() -> Iterator[Any]:
+    """A cursor inside a transaction that makes every process see that its snapshot is old."""
+    with transaction.atomic(using=settings.CATALOGUE_DATABASE):
+        cursor = connections[settings.CATALOGUE_DATABASE].cursor()
+        cursor.execute(
+            "INSERT INTO catalogue_version (id, origin, number) VALUES (1, %s, 1) "
+            "ON CONFLICT (id) DO UPDATE SET number = catalogue_version.number + 1",
+            [uuid.uuid4().hex],
+        )
+        yield cursor
+
+
+def put_users(users: Sequence[UserRecord]) -> None:
+    """Insert or replace users; of two with the same id the first counts."""
+    rows = {user.user_id: (user.user_id, _text(user.labels), user.comment) for user in reversed(users)}
+    with change() as cursor:
+        cursor.executemany(
+            "INSERT INTO catalogue_user (user_id, labels, comment) VALUES (%s, %s, %s) ON CONFLICT (user_id) "
+            "DO UPDATE SET labels = excluded.labels, comment = excluded.comment",
+            [rows[user_id] for user_id in sorted(rows)],
+        )
+
+
+def put_items(items: Sequence[ItemRecord]) -> None:
+    """Insert or replace items; of two with the same id the first counts."""
+    rows = {
+        item.item_id: (
+            item.item_id,
+            item.is_hidden,
+            _text(list(item.categories) or None),
+            item.time_us,
+            _text(item.labels),
+            item.comment,
+        )
+        for item in reversed(items)
+    }
+    with change() as cursor:
+        cursor.executemany(
+            "INSERT INTO catalogue_item (item_id, is_hidden, categories, time_us, labels, comment) "
+            "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (item_id) DO UPDATE SET "
+            "is_hidden = excluded.is_hidden, categories = excluded.categories, time_us = excluded.time_us, "
+            "labels = excluded.labels, comment = excluded.comment",
+            [rows[item_id] for item_id in sorted(rows)],
+        )
+
+
+def put_feedback(
+    feedback: Sequence[FeedbackRecord],
+    *,
+    overwrite: bool,
+    insert_users: bool = True,
+    insert_items: bool = True,
+) -> None:
+    """Insert feedback; of two rows with the same key the first counts.
+
+    Args:
+        feedback: the rows.
+        overwrite: a stored row is replaced; else values add up, the earlier time and the later update stay.
+        insert_users: unknown users are made; else their rows are left out without a word, as Gorse does.
+        insert_items: the same for items.
+    """
+    with change() as cursor:
+        users = _numbers(cursor, "user", (row.user_id for row in feedback), insert=insert_users)
+        items = _numbers(cursor, "item", (row.item_id for row in feedback), insert=insert_items)
+        types = _numbers(cursor, "type", (row.type for row in feedback), insert=True)
+        rows: dict[tuple[int, int, int], tuple] = {}
+        for row in feedback:
+            user, item = users.get(row.user_id), items.get(row.item_id)
+            if user is not None and item is not None:
+                updated = row.time_us if row.updated_us == NO_TIME else row.updated_us
+                key = (user, item, types[row.type])
+                rows.setdefault(key, (*key, row.value, row.time_us, updated, row.comment))
+        # In the order of the key: pages of the B-tree are then filled once instead of visited at random.
+        cursor.executemany(
+            _ADD_FEEDBACK + (_OVERWRITE if overwrite else _SUM_UP), [rows[key] for key in sorted(rows)]
+        )
+
+
+def patch_user(user_id: str, **columns: Any) -> None:
+    """Set some of ``labels`` and ``comment``; an unknown user is no error."""
+    _patch("user", user_id, columns)
+
+
+def patch_item(item_id: str, **columns: Any) -> None:
+    """Set some of ``is_hidden``, ``categories``, ``time_us``, ``labels``, ``comment``; as above."""
+    _patch("item", item_id, columns)
+
+
+def delete_user(user_id: str) -> None:
+    """Take away a user and all feedback of theirs."""
+    _delete("user", user_id)
+
+
+def delete_item(item_id: str) -> None:
+    """Take away an item and all feedback on it."""
+    _delete("item", item_id)
+
+
+def set_category(item_id: str, category: str, *, present: bool) -> bool:
+    """Add a category to an item or take it away; False when there is no such item."""
+    with change() as cursor:
+        cursor.execute("SELECT categories FROM catalogue_item WHERE item_id = %s", [item_id])
+        row = cursor.fetchone()
+        if row is None:
+            return False
+        names = [name for name in json.loads(row[0]) or [] if name != category]
+        names += [category] if present else []
+        cursor.execute(
+            "UPDATE catalogue_item SET categories = %s WHERE item_id = %s", [_text(names or None), item_id]
+        )
+    return True
+
+
+def delete_feedback(user_id: str, item_id: str, feedback_type: str | None = None) -> int:
+    """Take away what a user said about an item, of one type or of all; how many rows that were."""
+    statement = (
+        "DELETE FROM catalogue_feedback "
+        "WHERE user_number IN (SELECT number FROM catalogue_user WHERE user_id = %s) "
+        "AND item_number IN (SELECT number FROM catalogue_item WHERE item_id = %s)"
+    )
+    values = [user_id, item_id]
+    if feedback_type is not None:
+        statement += " AND type_number IN (SELECT number FROM catalogue_feedback_type WHERE name = %s)"
+        values.append(feedback_type)
+    with change() as cursor:
+        cursor.execute(statement, values)
+        return cursor.rowcount
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _numbers(cursor: Any, kind: str, ids: Iterable[str], *, insert: bool) -> dict[str, int]:
+    """Outside id -> number, of the ids that exist or are made now."""
+    table, column = _TABLES[kind]
+    wanted = sorted(set(ids))
+    known = _find(cursor, table, column, wanted)
+    missing = [name for name in wanted if name not in known]
+    if insert and missing:
+        blanks = {
+            "user": "(user_id, labels, comment) VALUES (%s, 'null', '')",
+            "item": "(item_id, is_hidden, categories, time_us, labels, comment) "
+            f"VALUES (%s, FALSE, 'null', {NO_TIME}, 'null', '')",
+            "type": "(name) VALUES (%s)",
+        }[kind]
+        cursor.executemany(
+            f"INSERT INTO {table} {blanks} ON CONFLICT DO NOTHING", [(name,) for name in missing]
+        )
+        known |= _find(cursor, table, column, missing)
+    return known
+
+
+def _find(cursor: Any, table: str, column: str, ids: list[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for start in range(0, len(ids), IDS_A_QUERY):
+        block = ids[start : start + IDS_A_QUERY]
+        marks = ", ".join(["%s"] * len(block))
+        cursor.execute(f"SELECT {column}, number FROM {table} WHERE {column} IN ({marks})", block)
+        found.update(cursor.fetchall())
+    return found
+
+
+def _patch(kind: str, identifier: str, columns: dict[str, Any]) -> None:
+    if not columns:
+        return
+    table, column = _TABLES[kind]
+    texts = {
+        name: _text(value) if name in {"labels", "categories"} else value for name, value in columns.items()
+    }
+    assignments = ", ".join(f"{name} = %s" for name in texts)
+    with change() as cursor:
+        cursor.execute(f"UPDATE {table} SET {assignments} WHERE {column} = %s", [*texts.values(), identifier])
+
+
+def _delete(kind: str, identifier: str) -> None:
+    table, column = _TABLES[kind]
+    with change() as cursor:
+        cursor.execute(
+            f"DELETE FROM catalogue_feedback WHERE {kind}_number IN "
+            f"(SELECT number FROM {table} WHERE {column} = %s)",
+            [identifier],
+        )
+        cursor.execute(f"DELETE FROM {table} WHERE {column} = %s", [identifier])
