@@ -110,13 +110,13 @@ def _sentence(field: str, fault: Any) -> str:
         case "extra_forbidden":
             return f"{field} is not a setting of this node"
         case "greater_than_equal":
-            return f"{field} must be at least {context['ge']}, got {shown}"
+            return f"{field} must be at least {context['ge']:g}, got {shown}"
         case "greater_than":
-            return f"{field} must be more than {context['gt']}, got {shown}"
+            return f"{field} must be more than {context['gt']:g}, got {shown}"
         case "less_than_equal":
-            return f"{field} must be at most {context['le']}, got {shown}"
+            return f"{field} must be at most {context['le']:g}, got {shown}"
         case "less_than":
-            return f"{field} must be less than {context['lt']}, got {shown}"
+            return f"{field} must be less than {context['lt']:g}, got {shown}"
         case "string_too_short":
             return f"{field} must not be empty"
         case "literal_error":
@@ -206,7 +206,7 @@ def _loose_ends(flow: Flow) -> Iterator[Problem]:
         for port in entry.inputs:
             if port.required and not any(output in port.accepts for output in live):
                 severity = "blocking" if wanted else "warning"
-                text = f"Nothing is connected to {label_of(node)}: it needs {_article(port.label)} input"
+                text = f"Nothing is connected to the {port.label} input of {label_of(node)}"
                 yield Problem(severity, "no_input", text, node.id)
         if not wanted:
             text = f"{label_of(node)} leads nowhere: its result is not used"
@@ -215,7 +215,3 @@ def _loose_ends(flow: Flow) -> Iterator[Problem]:
 
 def _feeds_somebody(flow: Flow, node: Node) -> bool:
     return any(edge.source == node.id for edge in flow.edges)
-
-
-def _article(label: str) -> str:
-    return f"{'an' if label[0] in 'aeiou' else 'a'} {label}"

@@ -164,6 +164,7 @@ def node(
     at_most: int | None = None,
     card: tuple[str, ...] = (),
     output: str | None = None,
+    is_end: bool = False,
     models: Callable[[Any, FeedbackRules], list[ModelSpec]] = _no_models,
     check: Callable[[Any], list[tuple[str, str]]] = _no_check,
     keep_s: Callable[[Any], float | None] = _always,
@@ -181,6 +182,7 @@ def node(
         at_most: nodes of this type a flow may have, None for any number.
         card: settings worth showing on the card.
         output: name of the output where the return annotation does not tell ("fallback").
+        is_end: what it returns is the run's result and goes to no other node.
         models: settings -> models this node needs.
         check: settings -> (field, sentence) for what a schema cannot say.
         keep_s: settings -> seconds a result stays good although nothing it is made of changed; None for the
@@ -199,7 +201,7 @@ def node(
             settings=settings,
             run=run,
             inputs=tuple(port for name, hint in hints.items() if (port := _port(name, hint))),
-            output=output or _output(hints.get("return")),
+            output=None if is_end else output or _output(hints.get("return")),
             at_least=at_least,
             at_most=at_most,
             summary=summary.partition(": ")[2] or summary,

@@ -88,6 +88,7 @@ def options(settings: Settings) -> RunOptions:
     settings=Settings,
     at_least=1,
     at_most=1,
+    is_end=True,
     card=("cache_size",),
     options=options,
 )
