@@ -19,6 +19,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -187,6 +188,20 @@ class ScriptedServer:
     def hits_of(self, path: str) -> list[Hit]:
         with self._lock:
             return [hit for hit in self.hits if hit.path == path]
+
+    def wait_for_hit(self, path: str, within_s: float = 5.0) -> bool:
+        """Blocks until a path was hit; from a coroutine, through a thread."""
+        return self._wait_until(lambda: self.count(path) > 0, within_s)
+
+    def wait_for_disconnect(self, path: str, within_s: float = 5.0) -> bool:
+        """Blocks until a client of this path left before it had its answer."""
+        return self._wait_until(lambda: self.disconnects[path] > 0, within_s)
+
+    def _wait_until(self, is_so: Callable[[], bool], within_s: float) -> bool:
+        end = time.monotonic() + within_s
+        while not is_so() and time.monotonic() < end:
+            time.sleep(0.01)
+        return is_so()
 
     def _play(self, http: BaseHTTPRequestHandler) -> None:
         parts = urlsplit(http.path)

@@ -178,6 +178,8 @@ class _Call:
             wait_s = self._wait_before_next(outcome, decision)
             failure = self._failure(outcome, decision)
             if wait_s is None:
+                if decision.wait == "loading":  # each look at it is no failure, a call in vain is one
+                    self.breaker.fail(self.timing.monotonic(), self._reason(outcome, decision))
                 raise failure
             await self.timing.sleep(wait_s)
 
@@ -250,7 +252,7 @@ class _Call:
         now = self.timing.monotonic()
         if decision.opens_circuit:
             self.breaker.open(now, self._reason(outcome, decision))
-        elif decision.counts_as_failure:
+        elif decision.counts_as_failure and decision.wait != "loading":
             self.breaker.fail(now, self._reason(outcome, decision))
         elif isinstance(outcome, Answer):
             self.breaker.succeed()

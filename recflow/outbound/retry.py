@@ -38,8 +38,8 @@ class Decision:
         retries: further tries of the same request, counted over the whole call.
         wait: how to pace them: jittered backoff, or the longer steps of a service that is still starting.
         opens_circuit: nothing will change until somebody acts or the service recovers.
-        counts_as_failure: five of these in a row open the circuit. False when the service is alive and
-            merely dislikes this request.
+        counts_as_failure: five of these in a row open the circuit; of a service that is loading, five calls
+            that waited in vain. False when the service is alive and merely dislikes this request.
         is_config_error: the endpoint's settings are wrong; waiting helps nobody.
         throttled: fewer calls at once would help.
         parameter: the request field to drop or rename (``drop_parameter``).
@@ -169,6 +169,8 @@ _OPTIONAL_FIELDS = re.compile(
 _NEEDED_FIELDS = frozenset(("model", "messages", "query", "documents", "texts", "input", "passages"))
 _BATCH_LIMIT = re.compile(r"(?:maximum|max|limit|most)\D{0,40}?(\d{1,6})", re.IGNORECASE)
 
+_HALF_A_WORD = re.compile(r"t|tr|tru|f|fa|fal|fals|n|nu|nul|[-+.eE]{0,2}")
+
 # Words some gateways put into the error object of a 200, and the status they should have sent.
 _CODE_STATUS = {
     "rate_limit_exceeded": 429,
@@ -279,7 +281,8 @@ def _is_cut(answer: Answer) -> bool:
     try:
         json.loads(text)
     except json.JSONDecodeError as error:
-        return error.pos >= len(text) - 1 or error.msg.startswith("Unterminated string")
+        rest = text[error.pos :]  # where the parser stopped; of a cut text only half a word is left there
+        return error.msg.startswith("Unterminated string") or _HALF_A_WORD.fullmatch(rest) is not None
     except RecursionError:
         return False
     return False

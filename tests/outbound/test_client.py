@@ -76,14 +76,11 @@ async def test_silence_ends_before_the_deadline(server, guard):
 async def test_cancelling_closes_the_connection_upstream(server, guard):
     server.script("/slow", hang())
     task = asyncio.create_task(send(Request(server.url("/slow")), guard))
-    while server.count("/slow") == 0:
-        await asyncio.sleep(0.01)
+    assert await asyncio.to_thread(server.wait_for_hit, "/slow")
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    async with asyncio.timeout(1.0):
-        while server.disconnects["/slow"] == 0:
-            await asyncio.sleep(0.01)
+    assert await asyncio.to_thread(server.wait_for_disconnect, "/slow", within_s=1.0)
 
 
 @pytest.mark.parametrize(
