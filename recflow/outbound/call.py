@@ -116,8 +116,8 @@ async def call(
         expects: see ``classify``.
         tokens: estimate for the tokens-per-minute limit.
         tokens_used: reads the true number from the answer; None keeps the estimate.
-        adapt: asked once per hint for a changed request (a shorter prompt, one parameter less). Returning
-            None means it cannot be changed.
+        adapt: asked once per hint and parameter for a changed request (a shorter prompt, one field less).
+            Returning None means it cannot be changed.
         on_attempt: told of every try as soon as it is over.
 
     Raises:
@@ -151,7 +151,7 @@ class _Call:
     on_attempt: Callable[[Attempt], None] | None
     timing: Timing
     attempts: list[Attempt] = field(default_factory=list)
-    hints_used: set[Hint] = field(default_factory=set)
+    hints_used: set[tuple[Hint | None, str | None]] = field(default_factory=set)
     started: float = field(init=False)
     last_end: float = field(init=False)
     breaker: Breaker = field(init=False)
@@ -280,9 +280,11 @@ class _Call:
             self.on_attempt(attempt)
 
     def _changes_request(self, outcome: Answer | ServiceError, decision: Decision) -> bool:
-        """Whether the request was changed as the hint says; at most once per hint, so nothing loops."""
-        hint = decision.hint
-        if self.adapt is None or hint is None or hint in self.hints_used or isinstance(outcome, ServiceError):
+        """Whether the request was changed as the hint says; once per hint and parameter, so nothing loops."""
+        hint = (decision.hint, decision.parameter)
+        if self.adapt is None or decision.hint is None or isinstance(outcome, ServiceError):
+            return False
+        if hint in self.hints_used:
             return False
         if self.policy.max_retries is not None and len(self.attempts) > self.policy.max_retries:
             return False
