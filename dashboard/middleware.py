@@ -26,6 +26,19 @@ def any_trailing_slash(get_response: Handler) -> Handler:
     return handle
 
 
+def known_host(get_response: Handler) -> Handler:
+    """Only names in ALLOWED_HOSTS: else a page of a stranger could give our address a name of its own.
+
+    Django checks the name only where somebody asks for it.
+    """
+
+    def handle(request: HttpRequest) -> HttpResponse:
+        request.get_host()
+        return get_response(request)
+
+    return handle
+
+
 def request_id(get_response: Handler) -> Handler:
     """A name for the request, for whoever reads two logs side by side."""
 

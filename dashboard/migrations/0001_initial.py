@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
             name="FeedbackType",
             fields=[
                 ("number", models.SmallAutoField(primary_key=True, serialize=False)),
-                ("name", models.CharField(max_length=500, unique=True)),
+                ("name", models.CharField(max_length=256, unique=True)),
             ],
             options={
                 "db_table": "catalogue_feedback_type",
@@ -67,7 +67,7 @@ class Migration(migrations.Migration):
             name="Item",
             fields=[
                 ("number", models.AutoField(primary_key=True, serialize=False)),
-                ("item_id", models.CharField(max_length=500, unique=True)),
+                ("item_id", models.CharField(max_length=256, unique=True)),
                 ("is_hidden", models.BooleanField(default=False)),
                 ("categories", models.TextField(default="null")),
                 ("time_us", models.BigIntegerField(default=-62135596800000000)),
@@ -82,7 +82,7 @@ class Migration(migrations.Migration):
             name="User",
             fields=[
                 ("number", models.AutoField(primary_key=True, serialize=False)),
-                ("user_id", models.CharField(max_length=500, unique=True)),
+                ("user_id", models.CharField(max_length=256, unique=True)),
                 ("labels", models.TextField(default="null")),
                 ("comment", models.TextField(default="")),
             ],

@@ -10,8 +10,8 @@ from django.db import models
 
 from recflow.data.types import NO_TIME
 
-#: The longest id of a user, item or feedback type; PostgreSQL cannot index much more.
-MAX_ID = 500
+#: The longest id of a user, item or feedback type: what Gorse can keep in MySQL.
+MAX_ID = 256
 
 #: Names of the models that live in the catalogue database, as Django writes them in migrations.
 CATALOGUE_MODELS = {"user", "item", "feedbacktype", "feedback", "catalogueversion", "importprogress"}

@@ -22,7 +22,7 @@ class Starter:
     document: dict[str, Any]
 
 
-def _node(node_id: str, kind: str, column: float, row: float, name: str = "", **settings: Any) -> dict:
+def _node(node_id: str, kind: str, column: float, row: float, name: str = "", /, **settings: Any) -> dict:
     return {
         "id": node_id,
         "type": kind,

@@ -1,0 +1,71 @@
+"""Which version answers requests: review it, make it active, look back.
+
+The switch is one transaction that moves one pointer: a crash at any point leaves the old version active or
+the new one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+
+from dashboard import drafts
+from dashboard.errors import Blocked
+from dashboard.models import Activation, ActiveVersion, FlowVersion
+from recflow.engine.changes import changes
+from recflow.engine.check import blocking, check
+from recflow.engine.flow import load_flow
+
+
+def active_version() -> FlowVersion | None:
+    """The version that answers requests; None while none was ever activated."""
+    pointer = ActiveVersion.objects.select_related("version__flow").first()
+    return pointer and pointer.version
+
+
+def address_of(version: FlowVersion | None) -> dict[str, int] | None:
+    """A version as messages name it."""
+    return version and {"flow_id": version.flow_id, "version": version.number}
+
+
+def activate(flow_id: int, number: int | None, note: str, author: str) -> Activation:
+    """Let a version answer requests; without a number the draft, which becomes a version first.
+
+    Raises:
+        Blocked: the flow has blocking problems.
+    """
+    with transaction.atomic():
+        flow = drafts.locked(flow_id)
+        draft = drafts.draft_of(flow)
+        saved = draft if number is None else drafts.find_version(flow, number)
+        problems = blocking(check(load_flow(saved.document)))
+        if problems:
+            raise Blocked(
+                f"{flow.name} cannot be activated: {problems[0].message}"
+                + (f", and {len(problems) - 1} more" if len(problems) > 1 else ""),
+                problems=[problem.as_dict() for problem in problems],
+            )
+        version = (
+            (drafts.version_of(draft) or drafts.keep_draft(flow, draft, note, author))
+            if number is None
+            else saved
+        )
+        previous = active_version()
+        ActiveVersion.objects.update_or_create(id=1, defaults={"version": version})
+        return Activation.objects.create(
+            version=version, previous=previous, author=author, note=drafts.checked_note(note)
+        )
+
+
+def review(flow_id: int, number: int | None) -> dict[str, Any]:
+    """What activating a version (or the draft) would change, and what keeps it from being activated."""
+    flow = drafts.find(flow_id)
+    saved = drafts.draft_of(flow) if number is None else drafts.find_version(flow, number)
+    after = load_flow(saved.document)
+    active = active_version()
+    return {
+        "problems": drafts.problems_of(after),
+        "changes": changes(load_flow(active.document if active else {}), after),
+        "active": address_of(active),
+    }

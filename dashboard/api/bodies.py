@@ -1,0 +1,70 @@
+"""Request bodies as strict JSON: no NaN, no half characters, and a sentence when it is none."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.http import HttpRequest
+from ninja.errors import HttpError
+from ninja.parser import Parser
+from ninja.types import DictStrAny
+
+from dashboard.errors import BadRequest, TooLarge
+from recflow.errors import RecflowError
+
+
+class StrictJson(Parser):
+    """Ninja's parser with our sentences; bodies may come packed as gzip or deflate."""
+
+    def parse_body(self, request: HttpRequest) -> DictStrAny:
+        return read_json(request)
+
+
+def unwrapped(error: HttpError) -> RecflowError:
+    """What read_json raised, which Ninja hides behind a sentence of its own."""
+    return error.__cause__ if isinstance(error.__cause__, RecflowError) else BadRequest(str(error))
+
+
+def read_json(request: HttpRequest) -> Any:
+    """The body of a request.
+
+    Raises:
+        TooLarge: it has more bytes than this server reads.
+        BadRequest: it is no JSON.
+    """
+    if request.content_type != "application/json":
+        raise BadRequest(
+            f"The body must be application/json, got {request.content_type or 'no content type'}"
+        )
+    try:
+        return orjson.loads(_unpacked(request))
+    except orjson.JSONDecodeError as error:
+        raise BadRequest(f"The body is not JSON: {error}") from error
+
+
+def _unpacked(request: HttpRequest) -> bytes:
+    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    body = request.body  # its size has been checked by limits.py
+    encoding = request.headers.get("Content-Encoding", "identity").lower()
+    if encoding == "identity":
+        return body
+    if encoding not in {"gzip", "deflate"}:
+        raise BadRequest(f"The body may be packed as gzip or deflate, got {encoding!r}")
+    # One byte more than allowed is enough to know: a small packet may hold gigabytes.
+    unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS if encoding == "gzip" else zlib.MAX_WBITS)
+    try:
+        plain = unpacker.decompress(body, most + 1)
+    except zlib.error as error:
+        raise BadRequest(f"The body is not {encoding}: {error}") from error
+    if len(plain) > most:
+        raise TooLarge(too_large())
+    return plain
+
+
+def too_large() -> str:
+    """What is said about a body over the limit."""
+    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 2**20
+    return f"A request may have {most} MB: send the rows in smaller batches"

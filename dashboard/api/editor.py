@@ -1,0 +1,256 @@
+"""The editor's endpoints: schema, flows, drafts, versions, activation; see docs/protocol.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db.models import F, Max
+from django.http import HttpRequest, HttpResponse
+from ninja import NinjaAPI, Query, Schema
+from ninja.errors import HttpError, ValidationError
+from ninja.utils import check_csrf
+
+from dashboard import access, activation, drafts
+from dashboard.api.bodies import StrictJson, unwrapped
+from dashboard.errors import LoginNeeded, NotAllowed, NotFound, as_object, status_of
+from dashboard.models import Activation, Draft, Flow, FlowVersion
+from recflow.engine.flow import load_flow
+from recflow.engine.registry import schema
+from recflow.errors import RecflowError
+from recflow.nodes.starters import DEFAULT, STARTERS
+
+api = NinjaAPI(
+    title="RecFlow editor", urls_namespace="editor", docs_url=None, openapi_url=None, parser=StrictJson()
+)
+
+
+def allow(action: access.Action) -> Callable[[HttpRequest], access.Person]:
+    """Ninja's ``auth`` for people who may do this; its result is ``request.auth``."""
+
+    def guard(request: HttpRequest) -> access.Person:
+        person = access.person_of_request(request)
+        if person is None:
+            raise LoginNeeded("You are not logged in any more: log in again and repeat what you did")
+        if not person.may(action):
+            raise NotAllowed(f"{person.name} may not {action}: ask somebody who may to change your role")
+        if check_csrf(request, lambda: None) is not None:
+            raise NotAllowed("This page is too old to save: reload it and repeat what you did")
+        return person
+
+    return guard
+
+
+view, edit, publish = allow("view"), allow("edit"), allow("publish")
+
+
+@api.exception_handler(RecflowError)
+def refuse(request: HttpRequest, error: RecflowError) -> HttpResponse:
+    return api.create_response(request, as_object(error), status=status_of(error))
+
+
+@api.exception_handler(HttpError)
+def refuse_body(request: HttpRequest, error: HttpError) -> HttpResponse:
+    return refuse(request, unwrapped(error))
+
+
+@api.exception_handler(ValidationError)
+def refuse_fields(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    first = error.errors[0]
+    place = ".".join(str(part) for part in first["loc"] if part not in {"body", "data", "query", "path"})
+    return api.create_response(request, {"message": f"{place}: {first['msg']}", "field": place}, status=422)
+
+
+class NewFlow(Schema):
+    name: str
+    template: str = DEFAULT
+    document: dict[str, Any] | None = None
+
+
+class FlowChange(Schema):
+    name: str | None = None
+    archived: bool | None = None
+
+
+class Document(Schema):
+    document: Any
+
+
+class Save(Document):
+    base_revision: int
+
+
+class Keep(Schema):
+    note: str = ""
+    revision: int
+
+
+class Restore(Schema):
+    version: int
+
+
+class Activate(Schema):
+    version: int | None = None
+    note: str = ""
+
+
+@api.get("/flow-schema", auth=view)
+def flow_schema(request: HttpRequest) -> dict[str, Any]:
+    return schema()
+
+
+@api.get("/flow-templates", auth=view)
+def flow_templates(request: HttpRequest) -> list[dict[str, str]]:
+    return [{"id": entry.id, "label": entry.label, "summary": entry.summary} for entry in STARTERS.values()]
+
+
+@api.get("/flows", auth=view)
+def list_flows(request: HttpRequest) -> list[dict[str, Any]]:
+    active = activation.active_version()
+    newest = (
+        Draft.objects.filter(revision=F("flow__revision"))
+        .select_related("flow")
+        .annotate(latest=Max("flow__versions__number"))
+        .order_by("flow__archived", "-saved_at", "-pk")
+    )
+    return [
+        {
+            "id": draft.flow_id,
+            "name": draft.flow.name,
+            "is_active": _active_number(draft.flow, active) is not None,
+            "active_version": _active_number(draft.flow, active),
+            "latest_version": draft.latest,
+            "updated_at": draft.saved_at,
+            "author": draft.author,
+            "archived": draft.flow.archived,
+        }
+        for draft in newest
+    ]
+
+
+@api.post("/flows", auth=edit)
+def create_flow(request: HttpRequest, body: NewFlow) -> dict[str, Any]:
+    document = body.document
+    if document is None:
+        if body.template not in STARTERS:
+            raise NotFound(f"There is no template {body.template!r}; there are {', '.join(STARTERS)}")
+        document = STARTERS[body.template].document
+    return _flow(drafts.create(body.name, document, request.auth.name))
+
+
+@api.post("/flows/check", auth=view)
+def check_flow(request: HttpRequest, body: Document) -> dict[str, Any]:
+    return {"problems": drafts.problems_of(load_flow(body.document))}
+
+
+@api.get("/flows/{int:flow_id}", auth=view)
+def get_flow(request: HttpRequest, flow_id: int) -> dict[str, Any]:
+    return _flow(drafts.find(flow_id))
+
+
+@api.patch("/flows/{int:flow_id}", auth=edit)
+def change_flow(request: HttpRequest, flow_id: int, body: FlowChange) -> dict[str, Any]:
+    return _flow(drafts.change(flow_id, name=body.name, archived=body.archived))
+
+
+@api.put("/flows/{int:flow_id}/draft", auth=edit)
+def save_draft(request: HttpRequest, flow_id: int, body: Save) -> dict[str, Any]:
+    draft = drafts.save(flow_id, body.base_revision, body.document, request.auth.name)
+    return {
+        "revision": draft.revision,
+        "saved_at": draft.saved_at,
+        "version": _number(drafts.version_of(draft)),
+        "problems": drafts.problems_of(load_flow(draft.document)),
+    }
+
+
+@api.get("/flows/{int:flow_id}/versions", auth=view)
+def list_versions(request: HttpRequest, flow_id: int) -> list[dict[str, Any]]:
+    active = activation.active_version()
+    versions = drafts.find(flow_id).versions.defer("text").order_by("-number")
+    return [_version(version, active) for version in versions]
+
+
+@api.post("/flows/{int:flow_id}/versions", auth=edit)
+def keep_version(request: HttpRequest, flow_id: int, body: Keep) -> dict[str, Any]:
+    version = drafts.keep(flow_id, body.note, body.revision, request.auth.name)
+    return _version(version, activation.active_version())
+
+
+@api.get("/flows/{int:flow_id}/versions/{int:number}", auth=view)
+def get_version(request: HttpRequest, flow_id: int, number: int) -> dict[str, Any]:
+    version = drafts.find_version(drafts.find(flow_id), number)
+    return _version(version, activation.active_version()) | {"document": version.document}
+
+
+@api.post("/flows/{int:flow_id}/restore", auth=edit)
+def restore_version(request: HttpRequest, flow_id: int, body: Restore) -> dict[str, Any]:
+    return _flow(drafts.restore(flow_id, body.version, request.auth.name).flow)
+
+
+@api.get("/flows/{int:flow_id}/review", auth=view)
+def review(request: HttpRequest, flow_id: int, version: int | None = None) -> dict[str, Any]:
+    return activation.review(flow_id, version)
+
+
+@api.post("/flows/{int:flow_id}/activate", auth=publish)
+def activate(request: HttpRequest, flow_id: int, body: Activate) -> dict[str, Any]:
+    done = activation.activate(flow_id, body.version, body.note, request.auth.name)
+    return {"version": done.version.number, "activated_at": done.at}
+
+
+@api.get("/activations", auth=view)
+def list_activations(request: HttpRequest, n: int = Query(100, ge=1, le=1000)) -> list[dict[str, Any]]:
+    newest = Activation.objects.select_related("version__flow", "previous").order_by("-pk")[:n]
+    return [
+        {
+            "at": entry.at,
+            "author": entry.author,
+            "flow_id": entry.version.flow_id,
+            "flow_name": entry.version.flow.name,
+            "version": entry.version.number,
+            "previous": activation.address_of(entry.previous),
+            "note": entry.note,
+        }
+        for entry in newest
+    ]
+
+
+def _flow(flow: Flow) -> dict[str, Any]:
+    active = activation.active_version()
+    draft = drafts.draft_of(flow)
+    return {
+        "id": flow.pk,
+        "name": flow.name,
+        "archived": flow.archived,
+        "is_active": _active_number(flow, active) is not None,
+        "active_version": _active_number(flow, active),
+        "latest_version": flow.versions.aggregate(latest=Max("number"))["latest"],
+        "draft": {
+            "revision": draft.revision,
+            "document": draft.document,
+            "saved_at": draft.saved_at,
+            "author": draft.author,
+            "version": _number(drafts.version_of(draft)),
+        },
+        "problems": drafts.problems_of(load_flow(draft.document)),
+    }
+
+
+def _version(version: FlowVersion, active: FlowVersion | None) -> dict[str, Any]:
+    return {
+        "number": version.number,
+        "note": version.note,
+        "author": version.author,
+        "created_at": version.created_at,
+        "hash": version.hash,
+        "is_active": version == active,
+    }
+
+
+def _active_number(flow: Flow, active: FlowVersion | None) -> int | None:
+    return active.number if active and active.flow_id == flow.pk else None
+
+
+def _number(version: FlowVersion | None) -> int | None:
+    return version and version.number

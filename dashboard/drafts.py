@@ -1,0 +1,196 @@
+"""Drafts and versions of flows: create, save, keep, restore.
+
+A draft is saved with the revision it was made from. When somebody else saved in between, nothing is
+overwritten: the answer holds both documents and the one both began with, so that the editor can merge them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from dashboard.errors import BadRequest, Conflict, NotFound
+from dashboard.models import ActiveVersion, Draft, Flow, FlowVersion
+from dashboard.models.flows import NOTE_LENGTH, to_text
+from recflow.engine import flow as documents
+from recflow.engine.check import check
+
+#: Saves kept of each draft, for merging and for a version of a moment ago.
+KEPT_DRAFTS = 50
+
+
+def problems_of(flow: documents.Flow) -> list[dict[str, Any]]:
+    """Everything that is wrong with a drawing, as the editor gets it."""
+    return [problem.as_dict() for problem in check(flow)]
+
+
+def create(name: str, document: object, author: str) -> Flow:
+    """A new flow whose draft is the document."""
+    drawing = documents.load_flow(document)
+    with transaction.atomic():
+        flow = Flow.objects.create(name=_checked_name(name), revision=1)
+        _store(flow, drawing, author)
+    return flow
+
+
+def find(flow_id: int) -> Flow:
+    """The flow of that id.
+
+    Raises:
+        NotFound: there is none.
+    """
+    flow = Flow.objects.filter(pk=flow_id).first()
+    if flow is None:
+        raise NotFound(f"There is no flow {flow_id}")
+    return flow
+
+
+def locked(flow_id: int) -> Flow:
+    """The flow, held until the transaction ends, so that saves and activations take turns."""
+    find(flow_id)
+    return Flow.objects.select_for_update().get(pk=flow_id)
+
+
+def find_version(flow: Flow, number: int) -> FlowVersion:
+    """One version of a flow.
+
+    Raises:
+        NotFound: there is none of that number.
+    """
+    version = flow.versions.filter(number=number).first()
+    if version is None:
+        raise NotFound(f"{flow.name} has no version {number}")
+    return version
+
+
+def change(flow_id: int, *, name: str | None = None, archived: bool | None = None) -> Flow:
+    """Rename a flow, or put it away or back.
+
+    Raises:
+        Conflict: the active flow cannot be put away.
+    """
+    with transaction.atomic():
+        flow = locked(flow_id)
+        if archived and ActiveVersion.objects.filter(version__flow=flow).exists():
+            raise Conflict(f"{flow.name} is active: activate another flow before archiving it")
+        if name is not None:
+            flow.name = _checked_name(name)
+        if archived is not None:
+            flow.archived = archived
+        flow.save()
+    return flow
+
+
+def draft_of(flow: Flow) -> Draft:
+    return flow.drafts.get(revision=flow.revision)
+
+
+def version_of(saved: Draft) -> FlowVersion | None:
+    """The newest version that says the same as a draft."""
+    return saved.flow.versions.filter(hash=saved.hash).order_by("-number").first()
+
+
+def save(flow_id: int, base_revision: int, document: object, author: str) -> Draft:
+    """Keep a document as the newest draft.
+
+    Saving what is saved already changes nothing, so a client that lost the answer may ask again.
+
+    Raises:
+        Conflict: the draft has moved on from ``base_revision``.
+    """
+    drawing = documents.load_flow(document)
+    with transaction.atomic():
+        flow = locked(flow_id)
+        current = draft_of(flow)
+        if current.hash == drawing.content_hash():
+            return current
+        if base_revision != flow.revision:
+            base = flow.drafts.filter(revision=base_revision).first()
+            raise Conflict(
+                f"{current.author or 'Somebody'} saved revision {flow.revision} of {flow.name} in between",
+                revision=flow.revision,
+                document=current.document,
+                base=base and base.document,
+                author=current.author,
+                saved_at=current.saved_at,
+            )
+        return _store_next(flow, drawing, author)
+
+
+def keep(flow_id: int, note: str, revision: int, author: str) -> FlowVersion:
+    """Keep one save of the draft for ever, under the next number.
+
+    Raises:
+        Conflict: that save is no longer there.
+    """
+    with transaction.atomic():
+        flow = locked(flow_id)
+        draft = flow.drafts.filter(revision=revision).first()
+        if draft is None:
+            raise Conflict(
+                f"Revision {revision} of {flow.name} is not kept; its draft is revision {flow.revision}"
+            )
+        return keep_draft(flow, draft, note, author)
+
+
+def keep_draft(flow: Flow, draft: Draft, note: str, author: str) -> FlowVersion:
+    """The draft as a new version; the caller holds the flow's lock."""
+    newest = flow.versions.order_by("-number").first()
+    return FlowVersion.objects.create(
+        flow=flow,
+        number=newest.number + 1 if newest else 1,
+        text=draft.text,
+        hash=draft.hash,
+        note=checked_note(note),
+        author=author,
+    )
+
+
+def restore(flow_id: int, number: int, author: str) -> Draft:
+    """Let the draft equal a version again; the draft of now is kept as a version first."""
+    with transaction.atomic():
+        flow = locked(flow_id)
+        version = find_version(flow, number)
+        draft = draft_of(flow)
+        if draft.hash == version.hash:
+            return draft
+        if version_of(draft) is None:
+            keep_draft(flow, draft, f"Kept before version {number} was restored", author)
+        return _store_next(flow, documents.load_flow(version.document), author)
+
+
+def checked_note(note: str) -> str:
+    """Raises BadRequest when the note is too long."""
+    if len(note) > NOTE_LENGTH:
+        raise BadRequest(f"A note may have {NOTE_LENGTH} characters, got {len(note):,}")
+    return note
+
+
+def _store_next(flow: Flow, drawing: documents.Flow, author: str) -> Draft:
+    flow.revision += 1
+    flow.save(update_fields=["revision"])
+    draft = _store(flow, drawing, author)
+    flow.drafts.filter(revision__lte=flow.revision - KEPT_DRAFTS).delete()
+    return draft
+
+
+def _store(flow: Flow, drawing: documents.Flow, author: str) -> Draft:
+    return Draft.objects.create(
+        flow=flow,
+        revision=flow.revision,
+        text=to_text(drawing.document()),
+        hash=drawing.content_hash(),
+        author=author,
+        saved_at=timezone.now(),
+    )
+
+
+def _checked_name(name: str) -> str:
+    name = name.strip()
+    if not 1 <= len(name) <= documents.MAX_NAME or "/" in name:
+        raise BadRequest(
+            f'The name of a flow has 1 to {documents.MAX_NAME} characters and no "/", got {name[:80]!r}'
+        )
+    return name

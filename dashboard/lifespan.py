@@ -1,0 +1,29 @@
+"""What happens when a web process starts and ends."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+
+from dashboard.store import store
+
+logger = logging.getLogger(__name__)
+
+
+async def lifespan(receive: Any, send: Any) -> None:
+    """ASGI's lifespan: open the snapshot before the first request, so that nobody waits for it."""
+    await receive()
+    try:
+        for key in settings.CONFIGURATION.ignored:
+            logger.warning("%s: %s is not used by RecFlow", settings.CONFIGURATION.file, key)
+        await sync_to_async(store.snapshot)()
+    except Exception as error:
+        logger.exception("The server cannot start")
+        await send({"type": "lifespan.startup.failed", "message": str(error)})
+        return
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await send({"type": "lifespan.shutdown.complete"})

@@ -1,0 +1,63 @@
+"""Bodies that are too large are refused before Django would write them to a disk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+
+from dashboard.api.bodies import too_large
+
+#: A client that sends more than allowed is read this far, so that it gets to see the answer.
+READ_ANYWAY = 100 * 1024 * 1024
+
+
+class _TooMuch(Exception):
+    """The body has passed the limit while it was being read."""
+
+
+def limit_body(app: Any) -> Any:
+    """ASGI: answers 413 for a body over DATA_UPLOAD_MAX_MEMORY_SIZE, announced or not."""
+
+    async def limited(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        seen = 0
+        ended = False
+
+        async def counted() -> dict[str, Any]:
+            nonlocal seen, ended
+            message = await receive()
+            seen += len(message.get("body", b""))
+            ended = not message.get("more_body", False)
+            if seen > most:
+                raise _TooMuch
+            return message
+
+        try:
+            if _announced(scope) > most:
+                raise _TooMuch
+            await app(scope, counted, send)
+        except _TooMuch:
+            while not ended and seen < READ_ANYWAY:
+                message = await receive()
+                seen += len(message.get("body", b""))
+                ended = not message.get("more_body", False)
+            await _refuse(send)
+
+    return limited
+
+
+def _announced(scope: dict[str, Any]) -> int:
+    value = dict(scope["headers"]).get(b"content-length", b"0")
+    return int(value) if value.isdigit() else 0
+
+
+async def _refuse(send: Any) -> None:
+    text = too_large().encode()
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(text)).encode()),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.body", "body": text})

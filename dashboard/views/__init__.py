@@ -1,0 +1,1 @@
+"""Pages: parse, call, answer. What they show is decided in templates/ and static/."""

@@ -1,0 +1,41 @@
+"""The server's front door: who answers lifespan, static files, the hot route, pages and WebSockets.
+
+What is asked most passes fewest hands: static files and ``GET /api/recommend`` never reach Django.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recflow.settings")
+
+from django.core.asgi import get_asgi_application
+
+django = get_asgi_application()  # sets Django up: what follows imports models
+
+from channels.auth import AuthMiddlewareStack
+from channels.routing import URLRouter
+from channels.security.websocket import AllowedHostsOriginValidator
+from django.conf import settings
+
+from dashboard.lifespan import lifespan
+from dashboard.limits import limit_body
+from dashboard.routing import websocket_urlpatterns
+from dashboard.static_files import StaticForEver
+
+static_files = StaticForEver(settings.STATIC_DIR, settings.STATIC_URL)
+pages = limit_body(django)
+sockets = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
+
+
+async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """One connection."""
+    if scope["type"] == "lifespan":
+        await lifespan(receive, send)
+    elif scope["type"] == "websocket":
+        await sockets(scope, receive, send)
+    elif scope["path"].startswith("/static/"):
+        await static_files(scope, receive, send)
+    else:
+        await pages(scope, receive, send)

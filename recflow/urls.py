@@ -1,0 +1,23 @@
+"""Where pages and API hang."""
+
+from __future__ import annotations
+
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import path
+
+from dashboard.api import editor
+from dashboard.views import pages
+
+urlpatterns = [
+    path("", pages.home, name="home"),
+    path("flows", pages.flows, name="flows"),
+    path("flows/<int:flow_id>", pages.editor, name="editor"),
+    path(
+        "login", LoginView.as_view(template_name="login.html", redirect_authenticated_user=True), name="login"
+    ),
+    path("logout", LogoutView.as_view(), name="logout"),
+    path("api/", editor.api.urls),
+]
+
+handler404 = pages.not_found
+handler500 = pages.failed

@@ -1,0 +1,63 @@
+"""A body over the limit is answered with 413 before Django sees it."""
+
+from __future__ import annotations
+
+import pytest
+
+from dashboard.limits import limit_body
+
+
+async def ask(app, chunks, length=None):
+    """Status and text of one request whose body comes in these chunks."""
+    left = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
+    left[-1]["more_body"] = False
+    sent = []
+
+    async def receive():
+        return left.pop(0)
+
+    async def send(message):
+        sent.append(message)
+
+    headers = [] if length is None else [(b"content-length", str(length).encode())]
+    await app({"type": "http", "headers": headers}, receive, send)
+    return sent[0]["status"], sent[1]["body"], left
+
+
+@pytest.fixture
+def app(settings):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
+
+    async def counts(scope, receive, send):
+        size, more = 0, True
+        while more:
+            message = await receive()
+            size, more = size + len(message["body"]), message["more_body"]
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": str(size).encode()})
+
+    return limit_body(counts)
+
+
+async def test_a_body_of_just_the_limit_passes(app):
+    status, body, _ = await ask(app, [b"x" * 2**20, b"x" * 2**20], length=2 * 2**20)
+    assert (status, body) == (200, b"2097152")
+
+
+async def test_an_announced_body_over_the_limit_is_read_to_its_end_and_refused(app):
+    status, body, left = await ask(app, [b"x" * 2**20] * 3, length=3 * 2**20)
+    assert (status, body) == (413, b"A request may have 2 MB: send the rows in smaller batches")
+    assert left == []  # a client that writes first and reads later sees the answer
+
+
+async def test_a_body_that_hides_its_length_is_counted(app):
+    status, _, left = await ask(app, [b"x" * 2**20] * 4)
+    assert status == 413
+    assert left == []
+
+
+async def test_a_client_that_never_stops_is_not_read_for_ever(app, monkeypatch):
+    monkeypatch.setattr("dashboard.limits.READ_ANYWAY", 4 * 2**20)
+    status, _, left = await ask(app, [b"x" * 2**20] * 50)
+    assert status == 413
+    assert len(left) == 46
