@@ -2,3 +2,20 @@
 
 No Django, httpx or engine may come in: an expression knows items, users and feedback, not flows.
 """
+
+from recflow.expressions.columns import embedding_matrix, tag_matrix
+from recflow.expressions.expression import (
+    Evaluation,
+    Expression,
+    check_expression,
+    compile_expression,
+)
+
+__all__ = [
+    "Evaluation",
+    "Expression",
+    "check_expression",
+    "compile_expression",
+    "embedding_matrix",
+    "tag_matrix",
+]
