@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +140,7 @@ class ArtifactStore:
                 "metrics": {
                     field.name: value
                     for field in fields(model)
-                    if isinstance(value := getattr(model, field.name), int | float | str)
+                    if isinstance(value := getattr(model, field.name), int | float) and isfinite(value)
                 },
             }
             version = f"{int(self._clock() * 1000):015d}"

@@ -131,8 +131,4 @@ def run(ctx: RunContext, user: UserContext, settings: Settings) -> Candidates:
     if user.is_cold_start:
         return Candidates()
     model = ctx.model(models(settings, user.view.rules)[0])
-    liked = np.unique(user.liked)
-    liked = liked[np.isfinite(model.item_factors[liked, 0])]
-    if len(liked) == 0:
-        return Candidates()
-    return propose(ctx, user, scores_for(model, fold_in(model, liked)))
+    return propose(ctx, user, scores_for(model, fold_in(model, user.liked)))

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Literal
 
-import numpy as np
 from pydantic import Field
 
 from recflow.algorithms.als import AlsParams, fold_in, scores_for
@@ -54,10 +53,8 @@ def models(settings: MfSettings, rules: FeedbackRules) -> list[ModelSpec]:
 def rank(ctx: RunContext, candidates: Candidates, settings: MfSettings) -> Candidates:
     user = ctx.user
     assert user is not None
-    model = ctx.model(models(settings, user.view.rules)[0])
-    liked = np.unique(user.liked)
-    liked = liked[np.isfinite(model.item_factors[liked, 0])]
-    if len(liked) == 0:
+    if user.is_cold_start:
         return kept_order(ctx, candidates, f"{user.user_id} has no positive feedback to rank by")
-    scores = scores_for(model, fold_in(model, liked), candidates.items)
+    model = ctx.model(models(settings, user.view.rules)[0])
+    scores = scores_for(model, fold_in(model, user.liked), candidates.items)
     return in_order_of(ctx, candidates, scores)
