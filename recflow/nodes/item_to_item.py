@@ -108,6 +108,7 @@ def fit(view: TrainingView, params: dict[str, Any], rng: np.random.Generator, pr
         matrix, has_vector, _ = embedding_matrix(values)
         if not has_vector.any():
             raise NoFeedback(f"No item has a vector at {params['column']}")
+        matrix[~has_vector] = np.nan
         return neighbors_by_embedding(matrix, k, candidates=view.alive, check=check)
     return neighbors_by_sets(tag_matrix(values), k, candidates=view.alive, check=check)
 

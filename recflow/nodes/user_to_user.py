@@ -111,9 +111,15 @@ def _by_embedding(
     if user.user_index is None:
         return _nobody()
     vectors = ctx.shared(
-        ("user-vectors", settings.column), lambda: embedding_matrix(_column(ctx, settings))[0], keep_s=600.0
+        ("user-vectors", settings.column), lambda: _vectors(_column(ctx, settings)), keep_s=600.0
     )
     return rows_like_vector(vectors[user.user_index], vectors, settings.n_neighbors, candidates=likes)
+
+
+def _vectors(values: list) -> np.ndarray:
+    matrix, has_vector, _ = embedding_matrix(values)
+    matrix[~has_vector] = np.nan
+    return matrix
 
 
 def _nobody() -> tuple[np.ndarray, np.ndarray]:

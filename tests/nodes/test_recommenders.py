@@ -85,8 +85,8 @@ def test_item_to_item_by_users_sums_similarities_of_the_history(run_chain, snaps
 
 def test_item_to_item_by_embedding_ranks_by_distance(run_chain):
     settings = {"similarity": "embedding", "column": "item.Labels.v"}
-    ids, run, _ = run_chain([("item-to-item", settings)])
-    assert ids == ["b", "c", "d"]  # from a = (0, 0): distances 1, 2, 5
+    ids, run, _ = run_chain([("item-to-item", settings)], "cold", extra=[("cold", "a", "like", 1, 1)])
+    assert ids == ["b", "c", "d"]  # from a = (0, 0): distances 1, 2, 5; f has no vector
     assert run.result.scores == approx([1 / 2, 1 / 3, 1 / 6])
 
 
