@@ -1,0 +1,26 @@
+"""Serve dashboard and API, with login; put a proxy that speaks TLS in front of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandParser
+
+from dashboard.management.serving import open_port, serve
+
+
+class Command(BaseCommand):
+    help = __doc__
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+        parser.add_argument("--port", type=int, default=8088, help="port to listen on (8088)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        listener = open_port(options["host"], options["port"])
+        call_command("migrate", verbosity=0)
+        host, port = listener.getsockname()[:2]
+        self.stdout.write(f"RecFlow is at http://{host}:{port}", ending="\n")
+        self.stdout.flush()
+        serve(listener, behind_proxy=True)
