@@ -4,6 +4,7 @@ No Django, httpx or engine may come in: an expression knows items, users and fee
 """
 
 from recflow.expressions.columns import embedding_matrix, tag_matrix
+from recflow.expressions.completions import completions, help_tables
 from recflow.expressions.expression import (
     Evaluation,
     Expression,
@@ -16,6 +17,8 @@ __all__ = [
     "Expression",
     "check_expression",
     "compile_expression",
+    "completions",
     "embedding_matrix",
+    "help_tables",
     "tag_matrix",
 ]

@@ -161,7 +161,8 @@ def _at(step: _Step, level: int) -> _Step:
 
     def compute(arrays: ItemArrays) -> tuple[Values, Unsure]:
         values, unsure = step.compute(arrays)
-        return values[arrays.owners], None if unsure is None else unsure[arrays.owners]
+        spread = None if unsure is None else np.broadcast_to(unsure, values.shape)[arrays.owners]
+        return values[arrays.owners], spread
 
     return _Step(step.kind, PER_ROW, compute)
 
@@ -446,9 +447,7 @@ def _binary(operator: str, left: _Step, right: _Step) -> _Step:
         case "-", "time", "time":
             return _combined("duration", _between, left, right)
         case "-", "time", "duration":
-            return _combined(
-                "time", lambda time, span: time + -span // NANOSECONDS_PER_MICROSECOND, left, right
-            )
+            return _combined("time", _earlier, left, right)
         case "+", "time", "duration":
             return _combined("time", _later, left, right)
         case "+", "duration", "time":
@@ -478,6 +477,12 @@ def _between(left: Values, right: Values) -> Values:
 
 def _later(time: Values, span: Values) -> Values:
     return time + span // NANOSECONDS_PER_MICROSECOND
+
+
+def _earlier(time: Values, span: Values) -> Values:
+    """Rounded down like ``_later``, without negating the span: the longest negative one has no opposite."""
+    micros, rest = np.divmod(span, NANOSECONDS_PER_MICROSECOND)
+    return time - micros - (rest > 0)
 
 
 def _choice(condition: _Step, yes: _Step, no: _Step) -> _Step:
