@@ -145,6 +145,7 @@ def neighbors_by_embedding(
     vectors: NDArray,
     n_neighbors: int,
     *,
+    has_vector: BoolVector | None = None,
     candidates: BoolVector | None = None,
     compatible: bool = False,
     check: Callable[[], None] | None = None,
@@ -153,13 +154,14 @@ def neighbors_by_embedding(
 
     Args:
         vectors: (n_rows, n_dimensions); a row with NaN has no vector and takes no part.
+        has_vector: (n_rows,) false for further rows that take no part.
         n_neighbors, candidates, compatible, check: as in `neighbors_by_sets`.
     """
     vectors = np.asarray(vectors, dtype=np.float32)
     n_rows, n_dimensions = vectors.shape
     indices = np.full((n_rows, n_neighbors), NO_INDEX, np.int32)
     scores = np.zeros((n_rows, n_neighbors), np.float32)
-    known = np.flatnonzero(~np.isnan(vectors).any(axis=1))
+    known = np.flatnonzero(_vector_mask(vectors, has_vector))
     own = vectors[known]
     own = own - own.mean(axis=0) if len(own) else own  # distances stay, their squares round less
     allowed = np.ones(len(known), dtype=bool) if candidates is None else candidates[known]
@@ -190,22 +192,35 @@ def neighbors_by_embedding(
 
 
 def rows_like_vector(
-    own: NDArray, vectors: NDArray, n_neighbors: int, *, candidates: BoolVector | None = None
+    own: NDArray,
+    vectors: NDArray,
+    n_neighbors: int,
+    *,
+    has_vector: BoolVector | None = None,
+    candidates: BoolVector | None = None,
 ) -> tuple[IndexVector, ScoreVector]:
-    """The neighbors of one vector by Euclidean distance.
+    """The rows nearest to a vector that need not be one of them.
 
     Args:
-        own: (n_dimensions,) the vector; with NaN in it there are no neighbors.
-        vectors, n_neighbors, candidates: as in `neighbors_by_embedding`.
+        own: (n_dimensions,) the vector asked about; with NaN in it nothing is near.
+        vectors, n_neighbors, has_vector, candidates: as in `neighbors_by_embedding`.
 
     Returns:
-        At most ``n_neighbors`` row indices, best first, and their scores 1 / (1 + d).
+        At most ``n_neighbors`` row indices, best first, and their scores.
     """
-    scores = 1 / (1 + np.sqrt(np.square(np.asarray(vectors, np.float32) - own).sum(axis=1)))
+    vectors = np.asarray(vectors, dtype=np.float32)
+    taking_part = _vector_mask(vectors, has_vector)
     if candidates is not None:
-        scores = np.where(candidates, scores, np.nan)
-    best = top_n(scores.astype(np.float32), n_neighbors)
-    return best, scores[best].astype(np.float32)
+        taking_part &= candidates
+    distance = np.full(len(vectors), np.inf)
+    distance[taking_part] = np.linalg.norm(vectors[taking_part] - np.asarray(own, np.float32), axis=1)
+    found = top_n(-distance, n_neighbors)
+    return found, (1 / (1 + distance[found])).astype(np.float32)
+
+
+def _vector_mask(vectors: NDArray, has_vector: BoolVector | None) -> BoolVector:
+    is_whole = ~np.isnan(vectors).any(axis=1)
+    return is_whole if has_vector is None else is_whole & has_vector
 
 
 def score_from_neighbors(

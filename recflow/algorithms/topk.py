@@ -79,7 +79,7 @@ def top_n_rows(scores: ScoreMatrix, n: int) -> tuple[IndexMatrix, ScoreMatrix]:
     if n == 0:
         return np.empty((n_rows, 0), np.int32), np.empty((n_rows, 0), np.float32)
     if n_blocks <= 2 * n:  # the maxima would not leave much out
-        return _best_columns(scores, np.broadcast_to(np.arange(n_columns), scores.shape), n)
+        return best_columns(scores, np.broadcast_to(np.arange(n_columns), scores.shape), n)
 
     maxima = scores[:, : n_blocks * _BLOCK].reshape(n_rows, _BLOCK, n_blocks).max(axis=1)
     if np.isnan(maxima).any():
@@ -114,20 +114,28 @@ def top_n_sparse(
     wide_columns = np.zeros((n_rows, width), dtype=np.int64)
     wide[rows, places] = scores
     wide_columns[rows, places] = columns
-    return _best_columns(wide, wide_columns, n)
+    return best_columns(wide, wide_columns, n)
 
 
-def _best_columns(scores: ScoreMatrix, columns: NDArray, n: int) -> tuple[IndexMatrix, ScoreMatrix]:
+def best_columns(scores: ScoreMatrix, columns: NDArray, n: int) -> tuple[IndexMatrix, ScoreMatrix]:
     """The n best of each row, where position j of row i stands for column ``columns[i, j]``.
 
     Score and column are packed into one integer that sorts as the tie rule says: the bits of a float, turned
     over when negative, above the column counted backwards. A plain partition of distinct integers then
     needs no special case for ties.
+
+    Args:
+        scores: (n_rows, n_candidates) float32.
+        columns: (n_rows, n_candidates) from 0 to 2^32 - 1, no column twice in a row.
+        n: columns wanted per row.
+
+    Returns:
+        As `top_n_rows`.
     """
     bits = (scores + np.float32(0)).view(np.int32)  # + 0 makes -0.0 and 0.0 the same
     ordered = np.where(bits < 0, bits ^ np.int32(0x7FFFFFFF), bits).astype(np.int64)
     ordered[np.isnan(scores)] = np.iinfo(np.int32).min  # below -inf
-    keys = (ordered << 32) | (0xFFFFFFFF - columns)
+    keys = (ordered << 32) | (np.int64(0xFFFFFFFF) - columns)
     if n < keys.shape[1]:
         keys.partition(keys.shape[1] - n, axis=1)
         keys = keys[:, keys.shape[1] - n :]

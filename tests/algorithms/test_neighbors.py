@@ -140,6 +140,26 @@ def test_a_row_without_vector_takes_no_part():
     assert 3 not in neighbors.indices
 
 
+def test_a_row_masked_out_takes_no_part_though_it_holds_numbers():
+    neighbors = neighbors_by_embedding(VECTORS, 4, has_vector=np.array([True, True, False, True, True]))
+    assert neighbors.indices[2].tolist() == [-1] * 4
+    assert 2 not in neighbors.indices
+
+
+def test_a_new_vector_finds_the_nearest_rows_and_may_find_its_equal():
+    found, scores = rows_like_vector(np.array([0.0, 1.0]), VECTORS, 3)
+    assert found.tolist() == [2, 0, 4]
+    assert scores.tolist() == approx([1, 1 / 2, 1 / 2])  # distances 0, 1, 1
+    shown = np.array([False, True, True, True, True])
+    has_vector = np.array([True, True, False, True, True])
+    found, _ = rows_like_vector(np.array([0.0, 1.0]), VECTORS, 3, has_vector=has_vector, candidates=shown)
+    assert found.tolist() == [4, 1]
+
+
+def test_nothing_is_near_a_vector_with_gaps():
+    assert rows_like_vector(np.array([0.0, np.nan]), VECTORS, 3)[0].tolist() == []
+
+
 def test_compatible_drops_equal_vectors():
     assert neighbors_by_embedding(VECTORS, 4, compatible=True).of(0)[0].tolist() == [2, 1]
 

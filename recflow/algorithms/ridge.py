@@ -1,0 +1,197 @@
+"""Many ridge regressions that share one matrix: the inner step of alternating least squares.
+
+For every row r with entries (column c, weight w) it finds the vector x that makes
+
+    sum over entries w (1 - x.y_c)^2  +  shared_weight * sum over all columns (x.y_c)^2  +  l_r |x - prior|^2
+
+least. The middle sum is the same quadratic form for every row. In the eigenbasis of the Gram matrix of y it
+is a mere diagonal, and so is everything but the d entries of the row. What remains costs, by the length of
+the row:
+
+- few entries: a d x d system, solved exactly (Woodbury's identity);
+- more, when a start is given: three steps of conjugate gradients, preconditioned by the diagonal;
+- more, without a start: the f x f system, solved exactly;
+- very many: the f x f system, summed up in pieces, so that memory stays bounded.
+
+Rows of like length are solved together by stacked numpy calls, which let go of the interpreter lock, so
+threads share the work. Each row's result depends on its batch only, never on the threads.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import local
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from .arrays import Factors
+
+#: Floats of gathered vectors that a batch works on: 1 MiB stays in a core's cache.
+_BATCH_FLOATS = 1 << 18
+#: Up to this many entries the exact d x d system costs no more than the gradient steps.
+_FEW_ENTRIES = 12
+#: From one epoch's vector to the next, 3 steps leave a tenth of the way; fits rank as with exact solves.
+_GRADIENT_STEPS = 3
+
+
+@dataclass(frozen=True)
+class _Basis:
+    """The columns' vectors in the eigenbasis of their Gram matrix, and how to get back."""
+
+    rotation: NDArray[np.float32]  # (n_factors, n_factors)
+    quadratic: NDArray[np.float32]  # (n_factors,) the shared sum, a diagonal here
+    vectors: Factors  # (n_columns + 1, n_factors), the last all zero for padding
+
+
+def solve_rows(
+    entries: csr_matrix,
+    vectors: Factors,
+    gram: NDArray,
+    *,
+    shared_weight: float,
+    regularization: NDArray[np.float32],
+    prior: NDArray[np.float32] | None = None,
+    start: Factors | None = None,
+    n_threads: int | None = None,
+) -> Factors:
+    """(n_rows, n_factors) float32 solutions.
+
+    Args:
+        entries: (n_rows, n_columns) weights; a stored entry pulls x.y towards 1.
+        vectors: (n_columns, n_factors) float32.
+        gram: (n_factors, n_factors) ``vectors.T @ vectors``.
+        shared_weight: weight of every pair.
+        regularization: (n_rows,) l_r.
+        prior: (n_factors,) what rows are drawn to; 0 when not given.
+        start: (n_rows, n_factors) solutions of the epoch before; allows to approximate.
+        n_threads: as many as there are processors when not given.
+    """
+    n_rows, n_factors = entries.shape[0], vectors.shape[1]
+    values, rotation = np.linalg.eigh(np.asarray(gram, dtype=np.float64))
+    rotation = rotation.astype(np.float32)
+    basis = _Basis(
+        rotation=rotation,
+        quadratic=(shared_weight * np.maximum(values, 0)).astype(np.float32),
+        vectors=np.concatenate([vectors @ rotation, np.zeros((1, n_factors), np.float32)]),
+    )
+    prior = np.zeros(n_factors, np.float32) if prior is None else prior @ rotation
+    start = None if start is None else start @ rotation
+    solved = np.empty((n_rows, n_factors), dtype=np.float32)
+    per_thread = local()
+
+    def solve_batch(rows: NDArray) -> None:
+        diagonal = basis.quadratic + regularization[rows, None]
+        pull = regularization[rows, None] * prior
+        width = int(entries.indptr[rows[-1] + 1] - entries.indptr[rows[-1]])
+        if width * n_factors > _BATCH_FLOATS:
+            solved[rows] = _solve_in_pieces(entries, int(rows[0]), basis.vectors, diagonal[0], pull[0])
+            return
+        if not hasattr(per_thread, "buffer"):
+            per_thread.buffer = np.empty(_BATCH_FLOATS, np.float32)
+        gathered, roots = _gather(entries, rows, width, basis.vectors, per_thread.buffer)
+        pull += np.vecmat(roots, gathered)
+        if width <= _FEW_ENTRIES or (start is None and width < n_factors):
+            solved[rows] = _solve_by_entries(gathered, diagonal, pull)
+        elif start is None:
+            solved[rows] = _solve_by_factors(gathered, diagonal, pull)
+        else:
+            solved[rows] = _descend(gathered, diagonal, pull, start[rows])
+
+    batches = _batches(np.diff(entries.indptr), n_factors)
+    n_threads = n_threads or os.cpu_count() or 1
+    if n_threads == 1 or len(batches) < 2:
+        for rows in batches:
+            solve_batch(rows)
+    else:
+        with ThreadPoolExecutor(n_threads) as pool:
+            list(pool.map(solve_batch, batches))
+    return solved @ rotation.T
+
+
+def _batches(lengths: NDArray, n_factors: int) -> list[NDArray]:
+    """Rows of like length together, shortest first; within a batch the last row is the longest."""
+    order = np.argsort(lengths, kind="stable")
+    ascending = lengths[order]
+    batches, start = [], 0
+    while start < len(order):
+        width = int(ascending[start])
+        width += width // 8  # at most an eighth of padding
+        alike = int(np.searchsorted(ascending, width, side="right"))
+        stop = min(alike, start + max(1, _BATCH_FLOATS // (max(width, 1) * n_factors)))
+        batches.append(order[start:stop])
+        start = stop
+    return batches
+
+
+def _gather(
+    entries: csr_matrix, rows: NDArray, width: int, vectors: Factors, buffer: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(n, width, n_factors) the vectors of each row's entries times the roots of their weights, and the
+    roots.
+
+    The result lies in ``buffer``: taking fresh memory for it cost more than all the arithmetic.
+    """
+    places = entries.indptr[rows, None] + np.arange(width)
+    is_entry = places < entries.indptr[rows + 1, None]
+    places[~is_entry] = 0
+    columns = np.where(is_entry, entries.indices[places], len(vectors) - 1)
+    roots = np.sqrt(np.where(is_entry, entries.data[places], np.float32(0)))
+    gathered = buffer[: columns.size * vectors.shape[1]].reshape(*columns.shape, vectors.shape[1])
+    np.take(vectors, columns, axis=0, mode="clip", out=gathered)
+    gathered *= roots[:, :, None]
+    return gathered, roots
+
+
+def _solve_by_entries(gathered: NDArray, diagonal: NDArray, pull: NDArray) -> NDArray:
+    """Exact, through the d x d system of Woodbury's identity."""
+    width = gathered.shape[1]
+    alone = pull / diagonal
+    scaled = gathered / diagonal[:, None, :]
+    system = scaled @ gathered.transpose(0, 2, 1)
+    system[:, np.arange(width), np.arange(width)] += 1
+    correction = np.linalg.solve(system, np.matvec(gathered, alone)[:, :, None])[:, :, 0]
+    return alone - np.vecmat(correction, scaled)
+
+
+def _solve_by_factors(gathered: NDArray, diagonal: NDArray, pull: NDArray) -> NDArray:
+    """Exact, through the f x f system."""
+    n_factors = gathered.shape[2]
+    system = gathered.transpose(0, 2, 1) @ gathered
+    system[:, np.arange(n_factors), np.arange(n_factors)] += diagonal
+    return np.linalg.solve(system, pull[:, :, None])[:, :, 0]
+
+
+def _solve_in_pieces(
+    entries: csr_matrix, row: int, vectors: Factors, diagonal: NDArray, pull: NDArray
+) -> NDArray:
+    """Exact, for one row whose entries do not fit into a batch."""
+    system = np.diag(diagonal)
+    step = max(1, _BATCH_FLOATS // vectors.shape[1])
+    for piece in range(entries.indptr[row], entries.indptr[row + 1], step):
+        stop = min(piece + step, entries.indptr[row + 1])
+        roots = np.sqrt(entries.data[piece:stop])
+        own = vectors[entries.indices[piece:stop]] * roots[:, None]
+        system = system + own.T @ own
+        pull = pull + roots @ own
+    return np.linalg.solve(system, pull)
+
+
+def _descend(gathered: NDArray, diagonal: NDArray, pull: NDArray, solution: NDArray) -> NDArray:
+    """Conjugate gradients from the given solution, preconditioned by the diagonal."""
+    residual = pull - diagonal * solution - np.vecmat(np.matvec(gathered, solution), gathered)
+    toward = residual / diagonal
+    direction, size = toward, np.vecdot(residual, toward)
+    for step in range(_GRADIENT_STEPS):
+        curvature = diagonal * direction + np.vecmat(np.matvec(gathered, direction), gathered)
+        length = (size / np.maximum(np.vecdot(direction, curvature), 1e-30))[:, None]
+        solution = solution + length * direction
+        if step + 1 < _GRADIENT_STEPS:
+            residual = residual - length * curvature
+            toward = residual / diagonal
+            last, size = size, np.vecdot(residual, toward)
+            direction = toward + (size / np.maximum(last, 1e-30))[:, None] * direction
+    return solution
