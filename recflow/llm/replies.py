@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from recflow.llm.envelope import Completion
 from recflow.llm.json_lists import find_json, read_json
 from recflow.llm.lines import clip
 from recflow.llm.matching import Matcher, Mention, is_echo, ranked
@@ -127,6 +128,38 @@ def read_reply(
         dropped_counts=counts,
         region=best.region.label,
     )
+
+
+def read_completion(
+    completion: Completion,
+    candidate_ids: Sequence[str],
+    *,
+    aliases: Sequence[str] | None = None,
+    wanted: int | None = None,
+) -> Reading:
+    """The ranking in a completion; the reason when it says nothing.
+
+    Some models put their whole answer into the reasoning field. It counts only when it is nothing but the
+    list: a list among thoughts may be the one that was thought better of.
+    """
+    finish_reason = completion.finish_reason
+    if completion.content.strip():
+        return read_reply(
+            completion.content, candidate_ids, aliases=aliases, finish_reason=finish_reason, wanted=wanted
+        )
+    if completion.reasoning.strip():
+        reading = read_reply(completion.reasoning, candidate_ids, aliases=aliases, wanted=wanted)
+        if reading.n_ranked and not {"prose", "unknown", "ambiguous"} & set(reading.dropped_counts):
+            return replace(reading, is_from_reasoning=True)
+    if completion.refusal:
+        reason = "refusal"
+    elif finish_reason == "content_filter":
+        reason = "content_filter"
+    elif completion.has_tool_calls or finish_reason in ("tool_calls", "function_call"):
+        reason = "tool_calls"
+    else:
+        reason = "reasoning_only" if completion.reasoning.strip() else "empty"
+    return failed_reading(len(candidate_ids), reason)
 
 
 def failed_reading(n_candidates: int, reason: str) -> Reading:

@@ -1,0 +1,239 @@
+"""The wrapping of a chat answer: JSON or server-sent events in, one ``Completion`` out.
+
+Services agree on the outline and on little else: content may be text, null or parts, reasoning has two names,
+usage may be missing or wrong, errors come with status 200, and some gateways stream although nobody asked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from recflow.errors import ReplyUnreadable, ServiceError
+from recflow.outbound.messages import Answer
+from recflow.outbound.retry import classify
+
+_SHOWN = 500
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens as the service counts them; None where it does not say.
+
+    Args:
+        cached: part of ``prompt`` that was read from the service's prompt cache.
+        reasoning: part of ``completion`` that was spent on reasoning.
+    """
+
+    prompt: int | None = None
+    completion: int | None = None
+    cached: int | None = None
+    reasoning: int | None = None
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What the model said, out of its wrapping.
+
+    Args:
+        content: the text of the message, "" when it has none.
+        reasoning: text of a separate reasoning field, "" without.
+        finish_reason: as reported; "cut" for a stream that ended without saying so.
+        refusal: the model's own words when it refuses.
+        has_tool_calls: it asked for a tool.
+        model: who answered, as the service says; the stand-in names itself here.
+        fingerprint: build of the service.
+        is_streamed: it came as events although one answer was asked for.
+    """
+
+    content: str
+    reasoning: str = ""
+    finish_reason: str | None = None
+    refusal: str = ""
+    has_tool_calls: bool = False
+    usage: Usage = Usage()
+    model: str = ""
+    fingerprint: str = ""
+    is_streamed: bool = False
+
+
+def read_envelope(body: bytes, content_type: str = "") -> Completion:
+    """The completion in a body that came with a good status.
+
+    Raises:
+        ReplyUnreadable: it is no JSON, or no chat answer (kind ``not_json``, ``no_choices``).
+        ServiceError: it is an error all the same; kind and retryable as if its status had said so.
+    """
+    text = body.decode("utf-8-sig", "replace").strip().lstrip("\ufeff")
+    is_stream = "event-stream" in content_type.lower() or text.startswith(("data:", "event:", ": "))
+    if is_stream and not text.startswith("{"):
+        return _read_stream(text)
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        raise _unreadable("The answer is not JSON.", "not_json", text) from None
+    if not isinstance(document, dict):
+        raise _unreadable("The answer is JSON, but not an object.", "no_choices", text)
+    _refuse_errors(document)
+    choice = _first_choice(document)
+    message = choice.get("message") if choice else None
+    if choice and isinstance(choice.get("text"), str) and not isinstance(message, dict):
+        message = {"content": choice["text"]}
+    if not isinstance(message, dict):
+        raise _unreadable("The answer holds no message.", "no_choices", text)
+    content, thoughts = _texts(message.get("content"))
+    return Completion(
+        content=content,
+        reasoning=_reasoning(message) or thoughts,
+        finish_reason=_text_or_none(choice.get("finish_reason")),
+        refusal=_text_or_none(message.get("refusal")) or "",
+        has_tool_calls=bool(message.get("tool_calls") or message.get("function_call")),
+        usage=_usage(document.get("usage")),
+        model=_text_or_none(document.get("model")) or "",
+        fingerprint=_text_or_none(document.get("system_fingerprint")) or "",
+    )
+
+
+def _unreadable(sentence: str, kind: str, text: str) -> ReplyUnreadable:
+    return ReplyUnreadable(sentence, kind=kind, status=200, raw=text[:_SHOWN])
+
+
+def _refuse_errors(document: Mapping) -> None:
+    """Raises the error that a good status hides, at the top or in the first choice."""
+    error = document.get("error")
+    choice = _first_choice(document)
+    if not error and choice and (choice.get("error") or choice.get("finish_reason") == "error"):
+        error = choice.get("error") or "The service reports an error without a word."
+    if not error:
+        return
+    decision = classify(Answer(200, body=json.dumps({"error": error}).encode()))
+    raise ServiceError(
+        f"The service answered 200 with an error. {decision.sentence}: {decision.detail[:_SHOWN]}",
+        kind=decision.kind,
+        status=200,
+        retryable=decision.retries > 0,
+    )
+
+
+def _first_choice(document: Mapping) -> dict | None:
+    """The choice with the lowest index."""
+    choices = document.get("choices")
+    usable = [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
+    return min(usable, key=_index, default=None)
+
+
+def _index(choice: Mapping) -> int:
+    index = choice.get("index")
+    return index if isinstance(index, int) else 0
+
+
+def _texts(content: object) -> tuple[str, str]:
+    """Text and thoughts of a content field: a string, null, or a list of parts."""
+    if isinstance(content, str):
+        return content, ""
+    if isinstance(content, dict):
+        content = [content]
+    if not isinstance(content, list):
+        return "", ""
+    said, thought = [], []
+    for part in content:
+        if isinstance(part, str):
+            said.append(part)
+        elif isinstance(part, dict):
+            kind = str(part.get("type", "text"))
+            text = part.get("text", part.get("thinking", part.get("content")))
+            if isinstance(text, str):
+                (thought if "think" in kind or "reason" in kind else said).append(text)
+    return "".join(said), "".join(thought)
+
+
+def _reasoning(message: Mapping) -> str:
+    for name in ("reasoning_content", "reasoning"):
+        if isinstance(message.get(name), str):
+            return message[name]
+    return ""
+
+
+def _text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _usage(fields: object) -> Usage:
+    if not isinstance(fields, dict):
+        return Usage()
+    prompt_details, completion_details = (
+        fields.get(name) if isinstance(fields.get(name), dict) else {}
+        for name in ("prompt_tokens_details", "completion_tokens_details")
+    )
+    return Usage(
+        prompt=_count(fields.get("prompt_tokens")),
+        completion=_count(fields.get("completion_tokens")),
+        cached=_count(prompt_details.get("cached_tokens")),
+        reasoning=_count(completion_details.get("reasoning_tokens")),
+    )
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _read_stream(text: str) -> Completion:
+    """Puts the pieces of a stream together; a stream that breaks off says so in ``finish_reason``."""
+    content: list[str] = []
+    reasoning: list[str] = []
+    finish_reason, refusal, has_tool_calls = None, "", False
+    usage, model, fingerprint, n_events = Usage(), "", "", 0
+    is_done = False
+    for data in _events(text):
+        if data == "[DONE]":
+            is_done = True
+            break
+        try:
+            document = json.loads(data)
+        except (ValueError, RecursionError):
+            continue  # the last event of a cut stream is half an object
+        if not isinstance(document, dict):
+            continue
+        _refuse_errors(document)
+        n_events += 1
+        model = model or _text_or_none(document.get("model")) or ""
+        fingerprint = fingerprint or _text_or_none(document.get("system_fingerprint")) or ""
+        if isinstance(document.get("usage"), dict):
+            usage = _usage(document["usage"])
+        choice = _first_choice(document)
+        if choice is None or _index(choice) != 0:
+            continue
+        delta = next(
+            (choice[name] for name in ("delta", "message") if isinstance(choice.get(name), dict)), {}
+        )
+        said, thought = _texts(delta.get("content", choice.get("text")))
+        content.append(said)
+        reasoning.append(_reasoning(delta) or thought)
+        refusal += _text_or_none(delta.get("refusal")) or ""
+        has_tool_calls = has_tool_calls or bool(delta.get("tool_calls"))
+        finish_reason = _text_or_none(choice.get("finish_reason")) or finish_reason
+    if not n_events:
+        raise _unreadable("The answer is a stream without any event that can be read.", "not_json", text)
+    return Completion(
+        content="".join(content),
+        reasoning="".join(reasoning),
+        finish_reason=finish_reason or (None if is_done else "cut"),
+        refusal=refusal,
+        has_tool_calls=has_tool_calls,
+        usage=usage,
+        model=model,
+        fingerprint=fingerprint,
+        is_streamed=True,
+    )
+
+
+def _events(text: str) -> Iterator[str]:
+    """The data of each event; lines of one event are joined, as the standard has it."""
+    lines: list[str] = []
+    for line in [*text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), ""]:
+        if line.startswith("data:"):
+            lines.append(line[5:].removeprefix(" "))
+        elif not line and lines:
+            yield "\n".join(lines).strip()
+            lines = []

@@ -1,0 +1,176 @@
+"""Ranks candidates with a rerank service: renders query and documents, asks in batches, sorts by score."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from time import perf_counter
+
+from recflow.errors import SandboxError, ServiceError
+from recflow.llm.budget import Budget
+from recflow.llm.chat import estimate_tokens
+from recflow.llm.endpoint import Endpoint, capabilities_of, remember_refusal
+from recflow.llm.outcome import CallRecord, LlmRanking, distinct, ranking_of
+from recflow.llm.records import Record, shown_feedback, shown_item, shown_user
+from recflow.llm.rerank import BATCH_CAPABILITY, PROFILES, BatchTooLarge, order_by_score, rerank
+from recflow.llm.settings import RerankSettings
+from recflow.outbound.call import Timing
+from recflow.sandbox.templates import render_many
+
+
+async def rank_with_reranker(
+    endpoint: Endpoint,
+    user: Record,
+    feedback: Sequence[Record],
+    candidates: Sequence[Record],
+    settings: RerankSettings,
+    *,
+    budget: Budget | None = None,
+    timing: Timing | None = None,
+) -> LlmRanking:
+    """Asks the service for a score of each candidate.
+
+    The templates may use ``user`` and ``feedback`` (query) and ``item`` (document), with Gorse's field names.
+    """
+    asked = distinct([str(item.get("ItemId", "")) for item in candidates])
+    n = len(candidates)
+    if len(asked) < 2:
+        return LlmRanking(tuple(range(n)), "ok", ("incoming",) * n)
+    calls: list[CallRecord] = []
+    try:
+        query, documents = await _render(user, feedback, [candidates[i] for i in asked], settings)
+    except SandboxError as error:
+        return ranking_of(n, asked, asked, set(), reason="template", message=str(error), error=error)
+    if not query.strip():
+        said = "The query is empty: this user has no history that the query template shows."
+        return ranking_of(n, asked, asked, set(), reason="empty_query", message=said)
+    try:
+        scores = await _score_in_batches(endpoint, settings, query, documents, asked, calls, budget, timing)
+    except ServiceError as error:
+        facts = {"reason": error.kind, "message": str(error), "error": error, "calls": tuple(calls)}
+        return ranking_of(n, asked, asked, set(), **facts)
+    order = [asked[place] for place in order_by_score(scores)]
+    ranked = {position for position, score in zip(asked, scores, strict=True) if score is not None}
+    said = "The service gave no score for some documents; they follow in the order they came."
+    if not ranked:
+        said = "The service gave no score that can be used."
+    return ranking_of(n, asked, order, ranked, reason="missing", message=said, calls=tuple(calls))
+
+
+async def _render(
+    user: Record, feedback: Sequence[Record], items: Sequence[Record], settings: RerankSettings
+) -> tuple[str, list[str]]:
+    shape = settings.shape()
+    history = [
+        shown_feedback(entry, shape, str((entry.get("Item") or entry).get("ItemId", "")))
+        for entry in feedback[: settings.history_limit]
+    ]
+    about_user = {"user": shown_user(user, shape), "feedback": history}
+    shown = [
+        {"item": shown_item(item, shape, str(item.get("ItemId", "")), rank)}
+        for rank, item in enumerate(items, 1)
+    ]
+    (query,) = await asyncio.to_thread(render_many, settings.query_template, [about_user])
+    documents = await asyncio.to_thread(render_many, settings.document_template, shown)
+    return query, documents
+
+
+async def _score_in_batches(
+    endpoint: Endpoint,
+    settings: RerankSettings,
+    query: str,
+    documents: Sequence[str],
+    positions: Sequence[int],
+    calls: list[CallRecord],
+    budget: Budget | None,
+    timing: Timing | None,
+) -> list[float | None]:
+    """Scores of all documents.
+
+    A batch the service finds too large is split and the limit remembered; texts it finds too long are cut to
+    half, once.
+    """
+    scores: list[float | None] = []
+    is_cut = False
+    while len(scores) < len(documents):
+        done = len(scores)
+        size = batch_size(endpoint, settings, query, documents[done:])
+        batch = documents[done : done + size]
+        try:
+            scores += await _score(
+                endpoint, settings, query, batch, positions[done : done + size], calls, budget, timing
+            )
+        except BatchTooLarge as refusal:
+            if len(batch) == 1:
+                raise
+            limit = refusal.limit if refusal.limit and refusal.limit < len(batch) else len(batch) // 2
+            remember_refusal(endpoint, BATCH_CAPABILITY, str(limit))
+        except ServiceError as refusal:
+            if refusal.kind != "context_length" or is_cut:
+                raise
+            is_cut = True
+            query = query[: len(query) // 2]
+            documents = [document[: len(document) // 2] for document in documents]
+    return scores
+
+
+def batch_size(endpoint: Endpoint, settings: RerankSettings, query: str, documents: Sequence[str]) -> int:
+    """Documents for the next call: the least of setting, profile's limit and what was seen to be accepted."""
+    profile = PROFILES[settings.profile]
+    seen = capabilities_of(endpoint).get(BATCH_CAPABILITY)
+    limits = [settings.batch_size or profile.batch, int(seen) if seen else 0, len(documents)]
+    size = min(limit for limit in limits if limit)
+    if profile.token_product:
+        per_query, spent = estimate_tokens(query), 0
+        for place, document in enumerate(documents[:size]):
+            spent += per_query + estimate_tokens(document)
+            if spent > profile.token_product:
+                return max(1, place)
+    return size
+
+
+async def _score(
+    endpoint: Endpoint,
+    settings: RerankSettings,
+    query: str,
+    batch: Sequence[str],
+    positions: Sequence[int],
+    calls: list[CallRecord],
+    budget: Budget | None,
+    timing: Timing | None,
+) -> tuple[float | None, ...]:
+    sent = ({"role": "query", "content": query}, *({"role": "document", "content": text} for text in batch))
+    record = CallRecord(sent, {"profile": settings.profile}, tuple(positions))
+    tokens = estimate_tokens(query) * len(batch) + sum(map(estimate_tokens, batch))
+    price = endpoint.price
+    cost = price.of(tokens, 0) if price else None
+    if budget is not None:
+        budget.reserve(tokens, cost)
+    started = perf_counter()
+    try:
+        answer = await rerank(endpoint, settings.profile, query, batch, timing=timing)
+    except ServiceError as error:
+        ms = (perf_counter() - started) * 1000
+        calls.append(replace(record, problem=str(error), attempts=tuple(error.history), ms=ms))
+        if budget is not None:
+            wasted = tokens * error.attempts
+            budget.settle(tokens, cost, wasted, price.of(wasted, 0) if price else None)
+        raise
+    used = tokens if answer.tokens is None else answer.tokens
+    used_with_retries = used + tokens * (len(answer.attempts) - 1)
+    if budget is not None:
+        budget.settle(tokens, cost, used_with_retries, price.of(used_with_retries, 0) if price else None)
+    calls.append(
+        replace(
+            record,
+            parameters={"profile": settings.profile} | answer.sent,
+            answer=answer.raw,
+            tokens_in=used,
+            is_estimated=answer.tokens is None,
+            cost=price.of(used, 0) if price else None,
+            ms=(perf_counter() - started) * 1000,
+            attempts=answer.attempts,
+        )
+    )
+    return answer.scores
