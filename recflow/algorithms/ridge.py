@@ -34,6 +34,9 @@ from .arrays import Factors
 _BATCH_FLOATS = 1 << 18
 #: Up to this many entries the exact d x d system costs no more than the gradient steps.
 _FEW_ENTRIES = 12
+#: Entries per call of a matrix-vector product. Longer ones would be split among BLAS's own threads, which spend
+#: more time on waiting for each other than on the product.
+_PIECE = 128
 #: From one epoch's vector to the next, 3 steps leave a tenth of the way; fits rank as with exact solves.
 _GRADIENT_STEPS = 3
 
@@ -87,13 +90,17 @@ def solve_rows(
         diagonal = basis.quadratic + regularization[rows, None]
         pull = regularization[rows, None] * prior
         width = int(entries.indptr[rows[-1] + 1] - entries.indptr[rows[-1]])
+        if width == 0:
+            solved[rows] = pull / diagonal
+            return
+        width = _padded(width)
         if width * n_factors > _BATCH_FLOATS:
             solved[rows] = _solve_in_pieces(entries, int(rows[0]), basis.vectors, diagonal[0], pull[0])
             return
         if not hasattr(per_thread, "buffer"):
             per_thread.buffer = np.empty(_BATCH_FLOATS, np.float32)
         gathered, roots = _gather(entries, rows, width, basis.vectors, per_thread.buffer)
-        pull += np.vecmat(roots, gathered)
+        pull += _combined(roots, gathered)
         if width <= _FEW_ENTRIES or (start is None and width < n_factors):
             solved[rows] = _solve_by_entries(gathered, diagonal, pull)
         elif start is None:
@@ -119,12 +126,18 @@ def _batches(lengths: NDArray, n_factors: int) -> list[NDArray]:
     batches, start = [], 0
     while start < len(order):
         width = int(ascending[start])
-        width += width // 8  # at most an eighth of padding
+        width = _padded(width + width // 8)  # at most an eighth is padding
         alike = int(np.searchsorted(ascending, width, side="right"))
-        stop = min(alike, start + max(1, _BATCH_FLOATS // (max(width, 1) * n_factors)))
+        stop = min(alike, start + max(1, _BATCH_FLOATS // (width * n_factors)))
         batches.append(order[start:stop])
         start = stop
     return batches
+
+
+def _padded(width: int) -> int:
+    """The least width from this one on that falls into equal pieces of at most `_PIECE`."""
+    n_pieces = max(1, -(-width // _PIECE))
+    return max(1, n_pieces * -(-width // n_pieces))
 
 
 def _gather(
@@ -180,13 +193,27 @@ def _solve_in_pieces(
     return np.linalg.solve(system, pull)
 
 
+def _dotted(gathered: NDArray, vectors: NDArray) -> NDArray:
+    """(n, width) dot products of each row's gathered vectors with that row's vector."""
+    n, width, n_factors = gathered.shape
+    pieces = gathered.reshape(n, -(-width // _PIECE), -1, n_factors)
+    return np.matvec(pieces, vectors[:, None, :]).reshape(n, width)
+
+
+def _combined(weights: NDArray, gathered: NDArray) -> NDArray:
+    """(n, n_factors) sums of each row's gathered vectors times that row's weights."""
+    n, width, n_factors = gathered.shape
+    pieces = gathered.reshape(n, -(-width // _PIECE), -1, n_factors)
+    return np.vecmat(weights.reshape(pieces.shape[:3]), pieces).sum(axis=1)
+
+
 def _descend(gathered: NDArray, diagonal: NDArray, pull: NDArray, solution: NDArray) -> NDArray:
     """Conjugate gradients from the given solution, preconditioned by the diagonal."""
-    residual = pull - diagonal * solution - np.vecmat(np.matvec(gathered, solution), gathered)
+    residual = pull - diagonal * solution - _combined(_dotted(gathered, solution), gathered)
     toward = residual / diagonal
     direction, size = toward, np.vecdot(residual, toward)
     for step in range(_GRADIENT_STEPS):
-        curvature = diagonal * direction + np.vecmat(np.matvec(gathered, direction), gathered)
+        curvature = diagonal * direction + _combined(_dotted(gathered, direction), gathered)
         length = (size / np.maximum(np.vecdot(direction, curvature), 1e-30))[:, None]
         solution = solution + length * direction
         if step + 1 < _GRADIENT_STEPS:

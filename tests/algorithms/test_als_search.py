@@ -48,7 +48,9 @@ def test_the_epochs_of_a_trial_are_those_at_which_it_was_best():
 
 
 def test_the_same_seed_searches_the_same_settings():
-    first, second = (search_als(*feedback(), trials=3, rng=np.random.default_rng(8)) for _ in range(2))
+    first, second = (
+        search_als(*feedback(), trials=3, rng=np.random.default_rng(8), base=BASE) for _ in range(2)
+    )
     assert first == second
 
 

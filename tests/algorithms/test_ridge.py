@@ -63,14 +63,17 @@ def problem():
     }
 
 
-@pytest.mark.parametrize("batch_floats", [1 << 18, 300])  # with 300, long rows are summed up in pieces
-def test_rows_of_all_lengths_agree_with_the_formula(problem, monkeypatch, batch_floats):
-    monkeypatch.setattr(ridge, "_BATCH_FLOATS", batch_floats)
+@pytest.mark.parametrize(("batch_floats", "piece"), [(1 << 18, 128), (1 << 18, 7), (300, 128)])
+def test_rows_of_all_lengths_agree_with_the_formula(problem, monkeypatch, batch_floats, piece):
+    monkeypatch.setattr(ridge, "_PIECE", piece)
+    monkeypatch.setattr(ridge, "_BATCH_FLOATS", batch_floats)  # 300: long rows do not fit
     solved = solve_rows(**problem, gram=problem["vectors"].T @ problem["vectors"])
     assert solved == approx(solved_one_by_one(**problem), rel=1e-4, abs=1e-5)
 
 
-def test_descending_again_and_again_comes_to_the_exact_solution(problem):
+@pytest.mark.parametrize("piece", [128, 7])
+def test_descending_again_and_again_comes_to_the_exact_solution(problem, monkeypatch, piece):
+    monkeypatch.setattr(ridge, "_PIECE", piece)
     gram = problem["vectors"].T @ problem["vectors"]
     solved = np.zeros((40, 8), dtype=np.float32)
     for _ in range(6):
