@@ -19,6 +19,7 @@ from channels.routing import URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
 from django.conf import settings
 
+from dashboard.api import serve
 from dashboard.lifespan import lifespan
 from dashboard.limits import limit_body
 from dashboard.routing import websocket_urlpatterns
@@ -37,5 +38,7 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
         await sockets(scope, receive, send)
     elif scope["path"].startswith("/static/"):
         await static_files(scope, receive, send)
+    elif scope["path"].startswith(serve.PREFIX):
+        await serve.recommend(scope, receive, send)
     else:
         await pages(scope, receive, send)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from dashboard.api import editor
+from dashboard.api import editor, feedback, gorse, health, items, users
 from dashboard.views import pages
+
+for part in (users, items, feedback, health):
+    gorse.api.add_router("", part.router)
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -17,6 +20,7 @@ urlpatterns = [
     ),
     path("logout", LogoutView.as_view(), name="logout"),
     path("api/", editor.api.urls),
+    path("api/", gorse.api.urls),
 ]
 
 handler404 = pages.not_found

@@ -12,6 +12,7 @@ from ninja.errors import HttpError, ValidationError
 from ninja.utils import check_csrf
 
 from dashboard import access, activation, drafts
+from dashboard.api import preview
 from dashboard.api.bodies import StrictJson, unwrapped
 from dashboard.errors import LoginNeeded, NotAllowed, NotFound, as_object, status_of
 from dashboard.models import Activation, Draft, Flow, FlowVersion
@@ -59,6 +60,9 @@ def refuse_fields(request: HttpRequest, error: ValidationError) -> HttpResponse:
     first = error.errors[0]
     place = ".".join(str(part) for part in first["loc"] if part not in {"body", "data", "query", "path"})
     return api.create_response(request, {"message": f"{place}: {first['msg']}", "field": place}, status=422)
+
+
+api.add_router("", preview.router, auth=view)
 
 
 class NewFlow(Schema):

@@ -76,6 +76,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "catalogue_item",
+                "indexes": [models.Index(fields=["-time_us", "item_id"], name="item_by_time")],
             },
         ),
         migrations.CreateModel(

@@ -45,6 +45,7 @@ class Item(models.Model):
 
     class Meta:
         db_table = "catalogue_item"
+        indexes = [models.Index(fields=["-time_us", "item_id"], name="item_by_time")]
 
     def __str__(self) -> str:
         return self.item_id

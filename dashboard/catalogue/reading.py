@@ -1,0 +1,232 @@
+"""The catalogue in pages and single rows, as records; and the look-ups of the editor's preview."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.db import connections
+
+from recflow.data.feedback import FeedbackRule
+from recflow.data.records import FeedbackRecord, ItemRecord, UserRecord
+
+_USER = "SELECT user_id, labels, comment FROM catalogue_user"
+_ITEM = "SELECT item_id, is_hidden, categories, time_us, labels, comment FROM catalogue_item"
+# CROSS JOIN, because SQLite then keeps the order of the tables: users by id, and no sort of all feedback.
+_FEEDBACK = """
+SELECT t.name, u.user_id, i.item_id, f.value, f.time_us, f.updated_us, f.comment
+FROM catalogue_user u CROSS JOIN catalogue_feedback f CROSS JOIN catalogue_item i
+CROSS JOIN catalogue_feedback_type t
+WHERE f.user_number = u.number AND i.number = f.item_number AND t.number = f.type_number
+"""
+#: How each database finds a text in a text.
+_POSITION = {"sqlite": "instr", "postgresql": "strpos"}
+
+
+def get_user(user_id: str) -> UserRecord | None:
+    rows = _query(f"{_USER} WHERE user_id = %s", [user_id])
+    return _user(rows[0]) if rows else None
+
+
+def get_item(item_id: str) -> ItemRecord | None:
+    rows = _query(f"{_ITEM} WHERE item_id = %s", [item_id])
+    return _item(rows[0]) if rows else None
+
+
+def users_from(user_id: str, n: int) -> list[UserRecord]:
+    """The next n users by id, beginning with this id."""
+    return [
+        _user(row) for row in _query(f"{_USER} WHERE user_id >= %s ORDER BY user_id LIMIT %s", [user_id, n])
+    ]
+
+
+def items_from(item_id: str, n: int) -> list[ItemRecord]:
+    """The next n items by id, beginning with this id."""
+    return [
+        _item(row) for row in _query(f"{_ITEM} WHERE item_id >= %s ORDER BY item_id LIMIT %s", [item_id, n])
+    ]
+
+
+def feedback_from(
+    place: tuple[str, str, str], n: int, *, until_us: int, feedback_type: str | None = None
+) -> list[FeedbackRecord]:
+    """The next n feedback by type, user and item, beginning at this place.
+
+    Args:
+        place: type, user id, item id.
+        until_us: feedback dated later is left out.
+        feedback_type: only of this type.
+    """
+    first_type, user_id, item_id = place
+    if feedback_type is not None:
+        names = [feedback_type]
+    else:
+        statement = "SELECT name FROM catalogue_feedback_type WHERE name >= %s ORDER BY name"
+        names = [row[0] for row in _query(statement, [first_type])]
+    found: list[FeedbackRecord] = []
+    for name in names:
+        start = (user_id, item_id) if name == first_type else ("", "")
+        found += _feedback(
+            "AND t.name = %s AND f.time_us <= %s AND u.user_id >= %s AND (u.user_id > %s OR i.item_id >= %s) "
+            "ORDER BY u.user_id, i.item_id LIMIT %s",
+            [name, until_us, start[0], *start, n - len(found)],
+        )
+        if len(found) == n:
+            break
+    return found
+
+
+def feedback_of_pair(user_id: str, item_id: str, feedback_type: str | None = None) -> list[FeedbackRecord]:
+    """What a user said about an item, of one type or of all, future or not."""
+    condition, values = "AND u.user_id = %s AND i.item_id = %s", [user_id, item_id]
+    if feedback_type is not None:
+        condition, values = f"{condition} AND t.name = %s", [*values, feedback_type]
+    return _feedback(f"{condition} ORDER BY t.name", values)
+
+
+def feedback_of_user(
+    user_id: str, *, until_us: int, rule: FeedbackRule | None = None
+) -> list[FeedbackRecord]:
+    """What a user said, newest first."""
+    condition, values = "AND u.user_id = %s AND f.time_us <= %s", [user_id, until_us]
+    if rule is not None:
+        condition, values = f"{condition} AND t.name = %s", [*values, rule.type]
+        if rule.operator not in {"", "="}:
+            condition, values = f"{condition} AND f.value {rule.operator} %s", [*values, rule.bound]
+    return _feedback(f"{condition} ORDER BY f.time_us DESC, i.item_id, t.name", values)
+
+
+def feedback_on_item(
+    item_id: str, *, until_us: int, feedback_type: str | None = None
+) -> list[FeedbackRecord]:
+    """What was said about an item, by user; found by item first, which the index is for."""
+    condition, values = "AND i.item_id = %s AND f.time_us <= %s", [item_id, until_us]
+    if feedback_type is not None:
+        condition, values = f"{condition} AND t.name = %s", [*values, feedback_type]
+    by_item = _FEEDBACK.replace(
+        "catalogue_user u CROSS JOIN catalogue_feedback f CROSS JOIN catalogue_item i",
+        "catalogue_item i CROSS JOIN catalogue_feedback f CROSS JOIN catalogue_user u",
+    )
+    rows = _query(f"{by_item} {condition} ORDER BY u.user_id, t.name", values)
+    return [FeedbackRecord(*row) for row in rows]
+
+
+def latest_items(
+    n: int, offset: int, *, categories: Sequence[str] = (), unseen_by: str | None = None, until_us: int = 0
+) -> list[tuple[str, int]]:
+    """Items that are not hidden, newest first, with their time.
+
+    Args:
+        n: how many.
+        offset: leave out so many first.
+        categories: items must carry all of them.
+        unseen_by: leave out what this user has feedback on, dated up to ``until_us``.
+    """
+    conditions, values = ["NOT i.is_hidden"], []
+    position = _POSITION[connections[settings.CATALOGUE_DATABASE].vendor]
+    for category in categories:
+        # Categories are a JSON list: a name in its quotes is found where, and only where, it is an element.
+        conditions.append(f"{position}(i.categories, %s) > 0")
+        values.append(json.dumps(category, ensure_ascii=False))
+    if unseen_by is not None:
+        conditions.append(
+            "NOT EXISTS (SELECT 1 FROM catalogue_feedback f "
+            "JOIN catalogue_user u ON u.number = f.user_number "
+            "WHERE f.item_number = i.number AND u.user_id = %s AND f.time_us <= %s)"
+        )
+        values += [unseen_by, until_us]
+    return _query(
+        f"SELECT i.item_id, i.time_us FROM catalogue_item i WHERE {' AND '.join(conditions)} "
+        "ORDER BY i.time_us DESC, i.item_id LIMIT %s OFFSET %s",
+        [*values, n, offset],
+    )
+
+
+def still_offered(item_ids: Sequence[str]) -> set[str]:
+    """Which of these items exist and are not hidden, as of now and not as of the last snapshot."""
+    if not item_ids:
+        return set()
+    marks = ", ".join(["%s"] * len(item_ids))
+    statement = f"SELECT item_id FROM catalogue_item WHERE NOT is_hidden AND item_id IN ({marks})"
+    return {row[0] for row in _query(statement, list(item_ids))}
+
+
+_COUNTED = "SELECT u.user_id, (SELECT COUNT(*) FROM catalogue_feedback f WHERE f.user_number = u.number)"
+_NO_FEEDBACK = "NOT EXISTS (SELECT 1 FROM catalogue_feedback f WHERE f.user_number = u.number)"
+
+
+def users_like(text: str, n: int) -> list[tuple[str, int]]:
+    """Users whose id begins with a text, and how much feedback each gave."""
+    return _query(
+        f"{_COUNTED} FROM catalogue_user u WHERE u.user_id LIKE %s ESCAPE '!' ORDER BY u.user_id LIMIT %s",
+        [f"{_escaped(text)}%", n],
+    )
+
+
+def random_users(n: int) -> list[tuple[str, int]]:
+    """Some users, others each time."""
+    return _query(f"{_COUNTED} FROM catalogue_user u ORDER BY RANDOM() LIMIT %s", [n])
+
+
+def cold_users(n: int) -> list[tuple[str, int]]:
+    """Users without any feedback."""
+    return _query(
+        f"SELECT u.user_id, 0 FROM catalogue_user u WHERE {_NO_FEEDBACK} ORDER BY u.user_id LIMIT %s", [n]
+    )
+
+
+def heavy_users(n: int) -> list[tuple[str, int]]:
+    """The users who gave most feedback."""
+    return _query(
+        "SELECT u.user_id, c.n FROM (SELECT user_number, COUNT(*) AS n FROM catalogue_feedback "
+        "GROUP BY user_number ORDER BY n DESC, user_number LIMIT %s) c "
+        "JOIN catalogue_user u ON u.number = c.user_number ORDER BY c.n DESC, u.user_id",
+        [n],
+    )
+
+
+def items_like(text: str, n: int) -> list[ItemRecord]:
+    """Items with a text in their id or title; those whose id begins with it come first."""
+    part = f"%{_escaped(text.lower())}%"
+    rows = _query(
+        f"{_ITEM} WHERE LOWER(item_id) LIKE %s ESCAPE '!' OR LOWER(comment) LIKE %s ESCAPE '!' "
+        "ORDER BY CASE WHEN LOWER(item_id) LIKE %s ESCAPE '!' THEN 0 ELSE 1 END, item_id LIMIT %s",
+        [part, part, part[1:], n],
+    )
+    return [_item(row) for row in rows]
+
+
+def titles_of(item_ids: Sequence[str]) -> dict[str, str]:
+    """What to call these items on a screen."""
+    if not item_ids:
+        return {}
+    marks = ", ".join(["%s"] * len(item_ids))
+    rows = _query(f"SELECT item_id, comment FROM catalogue_item WHERE item_id IN ({marks})", list(item_ids))
+    return {item_id: comment or item_id for item_id, comment in rows}
+
+
+def _query(statement: str, values: list[Any]) -> list[tuple]:
+    with connections[settings.CATALOGUE_DATABASE].cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchall()
+
+
+def _feedback(condition: str, values: list[Any]) -> list[FeedbackRecord]:
+    return [FeedbackRecord(*row) for row in _query(f"{_FEEDBACK} {condition}", values)]
+
+
+def _user(row: tuple) -> UserRecord:
+    return UserRecord(row[0], json.loads(row[1]), row[2])
+
+
+def _item(row: tuple) -> ItemRecord:
+    categories = tuple(json.loads(row[2]) or ())
+    return ItemRecord(row[0], bool(row[1]), categories, row[3], json.loads(row[4]), row[5])
+
+
+def _escaped(text: str) -> str:
+    for sign in ("!", "%", "_"):
+        text = text.replace(sign, f"!{sign}")
+    return text
