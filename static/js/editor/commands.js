@@ -4,25 +4,26 @@
  */
 import * as document from "./flow-document.js";
 import { paste } from "./flow-fragment.js";
+import { nameOf } from "./node-types.js";
 
 /** name -> how the flow changes, and the words for it ("Undid: ..."). */
 export const COMMANDS = {
-  add: { change: document.addNode, label: ({ node }) => `add ${node.name}` },
-  addOnEdge: { change: document.addNodeOnEdge, label: ({ node }) => `put ${node.name} on an edge` },
-  connect: { change: document.connect, label: (args, flow) => `connect ${name(flow, args.source)} to ${name(flow, args.target)}` },
-  reconnect: { change: document.reconnect, label: (args, flow) => `lead an edge to ${name(flow, args.target)}` },
+  add: { change: document.addNode, label: ({ node }, called) => `add ${called(node.id)}` },
+  addOnEdge: { change: document.addNodeOnEdge, label: ({ node }, called) => `put ${called(node.id)} on an edge` },
+  connect: { change: document.connect, label: (args, called) => `connect ${called(args.source)} to ${called(args.target)}` },
+  reconnect: { change: document.reconnect, label: (args, called) => `lead an edge to ${called(args.target)}` },
   remove: { change: document.remove, label: removal },
-  removeAndBridge: { change: document.removeAndBridge, label: (args, flow) => `${removal(args, flow)} and reconnect` },
-  splice: { change: document.splice, label: (args, flow) => `put ${name(flow, args.nodeId)} on an edge` },
-  move: { change: document.move, label: (args, flow) => `move ${several(flow, Object.keys(args.positions))}` },
+  removeAndBridge: { change: document.removeAndBridge, label: (args, called) => `${removal(args, called)} and reconnect` },
+  splice: { change: document.splice, label: (args, called) => `put ${called(args.nodeId)} on an edge` },
+  move: { change: document.move, label: (args, called) => `move ${several(called, Object.keys(args.positions))}` },
   layOut: { change: document.move, label: () => "tidy up" },
-  rename: { change: document.changeNode, label: (args, flow) => `rename ${name(flow, args.nodeId)}` },
-  setSettings: { change: document.changeNode, label: (args, flow) => `change settings of ${name(flow, args.nodeId)}` },
-  takeBack: { change: document.changeNode, label: (args, flow) => `take back edits of ${name(flow, args.nodeId)}` },
-  annotate: { change: document.changeNode, label: (args, flow) => `write notes on ${name(flow, args.nodeId)}` },
-  pin: { change: document.changeNode, label: (args, flow) => `pin the output of ${name(flow, args.nodeId)}` },
-  toggleDisabled: { change: document.toggleDisabled, label: (args, flow) => `switch ${several(flow, args.nodeIds)}` },
-  reorderInputs: { change: document.reorderInputs, label: (args, flow) => `reorder the inputs of ${name(flow, args.nodeId)}` },
+  rename: { change: document.changeNode, label: (args, called) => `rename ${called(args.nodeId)}` },
+  setSettings: { change: document.changeNode, label: (args, called) => `change settings of ${called(args.nodeId)}` },
+  takeBack: { change: document.changeNode, label: (args, called) => `take back edits of ${called(args.nodeId)}` },
+  annotate: { change: document.changeNode, label: (args, called) => `write notes on ${called(args.nodeId)}` },
+  pin: { change: document.changeNode, label: (args, called) => `pin the output of ${called(args.nodeId)}` },
+  toggleDisabled: { change: document.toggleDisabled, label: (args, called) => `switch ${several(called, args.nodeIds)}` },
+  reorderInputs: { change: document.reorderInputs, label: (args, called) => `reorder the inputs of ${called(args.nodeId)}` },
   addNote: { change: document.addNote, label: () => "add a sticky note" },
   changeNote: { change: document.changeNote, label: () => "write on a sticky note" },
   paste: { change: paste, label: ({ fragment }) => `paste ${count(fragment.nodes.length, "node")}` },
@@ -40,20 +41,19 @@ export const COMMANDS = {
 export function apply(flow, kind, args, types) {
   const command = COMMANDS[kind];
   const outcome = command.change(flow, args, types);
-  return outcome.problem ? outcome : { ...outcome, label: command.label(args, flow) };
+  if (outcome.problem) return outcome;
+  const find = (id) => flow.nodes.find((node) => node.id === id) ?? outcome.flow.nodes.find((node) => node.id === id);
+  const called = (id) => (find(id) ? nameOf(find(id), types) : "a note");
+  return { ...outcome, label: command.label(args, called) };
 }
 
-function removal({ nodeIds = [], edgeIds = [], noteIds = [] }, flow) {
-  if (nodeIds.length > 0) return `delete ${several(flow, nodeIds)}`;
+function removal({ nodeIds = [], edgeIds = [], noteIds = [] }, called) {
+  if (nodeIds.length > 0) return `delete ${several(called, nodeIds)}`;
   return edgeIds.length > 0 ? `delete ${count(edgeIds.length, "edge")}` : `delete ${count(noteIds.length, "note")}`;
 }
 
-function several(flow, ids) {
-  return ids.length === 1 ? name(flow, ids[0]) : count(ids.length, "node");
-}
-
-function name(flow, id) {
-  return flow.nodes.find((node) => node.id === id)?.name ?? "a note";
+function several(called, ids) {
+  return ids.length === 1 ? called(ids[0]) : count(ids.length, "node");
 }
 
 function count(n, noun) {

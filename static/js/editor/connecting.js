@@ -1,14 +1,15 @@
 /** Which edges may be drawn, and the one sentence that says why another may not. Pure. */
-import { inputFor } from "./node-types.js";
+import { indexed } from "./flow-index.js";
+import { inputFor, nameOf } from "./node-types.js";
 
 /** Why an edge from one node to another may not be drawn, naming both; null when it may. */
 export function refusal(flow, sourceId, targetId, types) {
-  const source = flow.nodes.find((node) => node.id === sourceId);
-  const target = flow.nodes.find((node) => node.id === targetId);
+  const index = indexed(flow);
+  const [source, target] = [index.node(sourceId), index.node(targetId)];
   if (!source || !target) return "The node at one end of this edge is gone.";
-  const [from, to] = [source.name, target.name];
+  const [from, to] = [nameOf(source, types), nameOf(target, types)];
   if (source === target) return `${from} cannot feed itself.`;
-  if (flow.edges.some((edge) => edge.source === sourceId && edge.target === targetId)) {
+  if (index.outputs(sourceId).some((edge) => edge.target === targetId)) {
     return `${from} already feeds ${to}.`;
   }
   const [fromType, toType] = [types.get(source.type), types.get(target.type)];
@@ -35,9 +36,15 @@ export function additionRefusal(flow, type, types) {
   if (type.at_most === null) return null;
   const same = flow.nodes.filter((node) => node.type === type.type);
   if (same.length < type.at_most) return null;
-  const there = same.map((node) => node.name).join(", ");
+  const there = same.map((node) => nameOf(node, types)).join(", ");
   const most = type.at_most === 1 ? `one ${type.label}` : `${type.at_most} of ${type.label}`;
   return `A flow takes ${most}, and ${there} is there already.`;
+}
+
+/** Which nodes an edge begun at a port may lead to. */
+export function fitting(flow, nodeId, side, types) {
+  const may = (other) => (side === "source" ? refusal(flow, nodeId, other, types) : refusal(flow, other, nodeId, types)) === null;
+  return new Set(flow.nodes.filter((node) => may(node.id)).map((node) => node.id));
 }
 
 /** Can `to` be reached from `from` along the edges? A node reaches itself. */
@@ -47,17 +54,17 @@ export function reaches(flow, from, to) {
 
 /** The ids of the given nodes and of everything that depends on them. */
 export function downstream(flow, ids) {
-  return walk(ids, (id) => flow.edges.filter((edge) => edge.source === id).map((edge) => edge.target));
+  return walk(ids, (id) => indexed(flow).outputs(id).map((edge) => edge.target));
 }
 
 /** The ids of the given nodes and of everything they depend on. */
 export function upstream(flow, ids) {
-  return walk(ids, (id) => flow.edges.filter((edge) => edge.target === id).map((edge) => edge.source));
+  return walk(ids, (id) => indexed(flow).inputs(id).map((edge) => edge.source));
 }
 
 /** The edges into a node in the order in which their lists are taken. */
 export function inputsOf(flow, nodeId) {
-  return flow.edges.filter((edge) => edge.target === nodeId).sort((a, b) => a.order - b.order);
+  return indexed(flow).inputs(nodeId);
 }
 
 function mismatch(from, fromType, to, toType) {
@@ -68,14 +75,15 @@ function mismatch(from, fromType, to, toType) {
 function full(flow, source, target, input, feeding, types) {
   const there = feeding[0];
   const most = input.max === 1 ? `one ${input.label} input` : `${input.max} ${input.label} inputs`;
-  const sentence = `${target.name} takes ${most}, and ${feeding.map((node) => node.name).join(", ")} feeds it already`;
+  const [from, to] = [nameOf(source, types), nameOf(target, types)];
+  const sentence = `${to} takes ${most}, and ${feeding.map((node) => nameOf(node, types)).join(", ")} feeds it already`;
   const detour = feeding.length === 1 && refusal(flow, source.id, there.id, types) === null;
-  return detour ? `${sentence}: lead ${source.name} into ${there.name} instead.` : `${sentence}, so ${source.name} cannot.`;
+  return detour ? `${sentence}: lead ${from} into ${nameOf(there, types)} instead.` : `${sentence}, so ${from} cannot.`;
 }
 
 function sourcesInto(flow, targetId, input, types) {
   return inputsOf(flow, targetId)
-    .map((edge) => flow.nodes.find((node) => node.id === edge.source))
+    .map((edge) => indexed(flow).node(edge.source))
     .filter((node) => node && input.accepts.includes(types.get(node.type)?.output));
 }
 

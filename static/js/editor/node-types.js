@@ -26,6 +26,11 @@ export function inputFor(source, target) {
   return target.inputs.find((input) => input.accepts.includes(source.output)) ?? null;
 }
 
+/** What a sentence calls a node: its own name, else what its type is called. */
+export function nameOf(node, types) {
+  return node.name || types.get(node.type)?.label || node.type;
+}
+
 /** Does the order of the edges into this type matter? */
 export function isOrdered(type) {
   return Boolean(type?.inputs.some((input) => input.ordered));

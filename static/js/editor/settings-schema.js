@@ -24,19 +24,20 @@ export function kindsOf(schema) {
 
 /** @returns {Field[]} the fields that settings of this shape have, hidden ones left out */
 export function fieldsFor(schema, settings) {
-  const variant = variantOf(schema, settings);
-  const kind = schema.discriminator?.propertyName;
-  return Object.entries(variant?.properties ?? {})
-    .filter(([name]) => name !== kind)
-    .map(([name, property]) => fieldOf(name, property, variant, schema))
-    .filter((field) => isVisible(field, settings));
+  return allFields(schema, settings).filter((field, _index, all) => isVisible(field, settings, all));
+}
+
+/** The settings with the kind filled in that an older document may leave out. */
+export function effectiveSettings(type, settings) {
+  const kind = type.settings.discriminator?.propertyName;
+  return kind && settings[kind] === undefined ? { [kind]: type.defaults[kind], ...settings } : settings;
 }
 
 /** The settings as another kind: what both kinds know stays, the rest are the new kind's defaults. */
 export function withKind(schema, settings, value) {
   const name = schema.discriminator.propertyName;
   const next = { [name]: value };
-  for (const field of fieldsFor(schema, next).concat(hiddenFields(schema, next))) {
+  for (const field of allFields(schema, next)) {
     const kept = settings[field.name];
     const usable = kept !== undefined && valueProblem(field, kept) === null;
     if (usable) next[field.name] = kept;
@@ -136,12 +137,11 @@ function variantOf(schema, settings) {
   return index < 0 ? null : resolve(schema.oneOf[index], schema);
 }
 
-function hiddenFields(schema, settings) {
+function allFields(schema, settings) {
   const variant = variantOf(schema, settings);
   return Object.entries(variant?.properties ?? {})
     .filter(([name]) => name !== schema.discriminator?.propertyName)
-    .map(([name, property]) => fieldOf(name, property, variant, schema))
-    .filter((field) => !isVisible(field, settings));
+    .map(([name, property]) => fieldOf(name, property, variant, schema));
 }
 
 function fieldOf(name, property, variant, root) {
@@ -163,8 +163,9 @@ function titled({ title, description, default: fallback, ui }) {
   return Object.fromEntries(Object.entries({ title, description, default: fallback, ui }).filter(([, value]) => value !== undefined));
 }
 
-function isVisible(field, settings) {
-  return Object.entries(field.ui.visible_when ?? {}).every(([name, values]) => [values].flat().includes(settings[name]));
+function isVisible(field, settings, all) {
+  const valueOf = (name) => settings[name] ?? all.find((other) => other.name === name)?.schema.default;
+  return Object.entries(field.ui.visible_when ?? {}).every(([name, values]) => [values].flat().includes(valueOf(name)));
 }
 
 function resolve(schema, root) {

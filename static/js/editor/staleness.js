@@ -1,21 +1,22 @@
 /** Which results of a run no longer belong to the drawing, and why. Pure. */
 import { inputsOf } from "./connecting.js";
 import { isSame } from "./equality.js";
+import { indexed } from "./flow-index.js";
+import { nameOf } from "./node-types.js";
 
 /** node id -> the reason why its result is out of date; nodes that are up to date are not in the map. */
-export function staleNodes(flow, run) {
+export function staleNodes(flow, run, types) {
   const reasons = new Map();
   if (!run || run.flow === flow) return reasons;
   const before = new Map(run.flow.nodes.map((node) => [node.id, node]));
   const visited = new Set();
-  const names = new Map(flow.nodes.map((node) => [node.id, node.name]));
   for (const node of flow.nodes) visit(node.id);
   return reasons;
 
   function visit(id) {
     if (visited.has(id)) return;
     visited.add(id);
-    const node = flow.nodes.find((candidate) => candidate.id === id);
+    const node = indexed(flow).node(id);
     if (!node) return;
     const sources = inputsOf(flow, id).map((edge) => edge.source);
     sources.forEach(visit);
@@ -34,6 +35,6 @@ export function staleNodes(flow, run) {
 
   function inheritedReason(sources) {
     const changed = sources.find((source) => reasons.has(source));
-    return changed ? `${names.get(changed)} before it changed since the run` : null;
+    return changed ? `${nameOf(indexed(flow).node(changed), types)} before it changed since the run` : null;
   }
 }

@@ -1,0 +1,45 @@
+/** A field for an expression, a template or a script; the code editor is loaded when the first one is shown. */
+import { useEffect, useLayoutEffect, useRef, useState } from "react";
+import { html } from "../lib/html.js";
+
+let loading = null;
+
+export function CodeField({ field, value, hints, editable, onChange }) {
+  const [code, setCode] = useState(null); // the code editor's module, once it is there
+  const host = useRef(null);
+  const view = useRef(null);
+  const latest = useRef(onChange);
+  latest.current = onChange;
+
+  useEffect(() => {
+    let wanted = true;
+    loading ??= import("./code-editor.js");
+    loading.then((module) => wanted && setCode(module), () => {
+      loading = null; // a text area does the work until the next try
+    });
+    return () => {
+      wanted = false;
+    };
+  }, []);
+
+  useLayoutEffect(() => {
+    if (!code || !host.current) return undefined;
+    view.current = code.openEditor(host.current, {
+      text: value ?? "", widget: field.ui.widget, scope: field.ui.scope, editable, label: field.title, hints,
+      onChange: (text) => latest.current(text === "" && field.nullable ? null : text),
+    });
+    return () => view.current.destroy();
+  }, [code, editable]);
+
+  useLayoutEffect(() => {
+    if (view.current) code.showText(view.current, value ?? "");
+  }, [value]);
+
+  useLayoutEffect(() => {
+    if (view.current) code.showValidity(view.current, hints);
+  }, [hints["aria-invalid"]]);
+
+  if (code) return html`<div className="code-field" ref=${host} data-invalid=${hints["aria-invalid"]} />`;
+  return html`<textarea rows=${field.ui.widget === "expression" ? 2 : 6} className="is-code" ...${hints} value=${value ?? ""} readOnly=${!editable} spellCheck="false"
+    onChange=${(event) => onChange(event.target.value)} />`;
+}

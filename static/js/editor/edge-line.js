@@ -1,0 +1,64 @@
+/** One edge: its line, how many items went along it, and its place where the order of inputs counts. */
+import { memo } from "react";
+import { BaseEdge, EdgeLabelRenderer, getBezierPath } from "@xyflow/react";
+import { html } from "../lib/html.js";
+import { inputsOf, refusal } from "./connecting.js";
+import { indexed } from "./flow-index.js";
+import { inputFor, isOrdered } from "./node-types.js";
+import { shownFlow } from "./state.js";
+import { useEditor, useEditorState } from "./store.js";
+import { counted } from "./wording.js";
+
+export const FlowEdge = memo(function FlowEdge({ source, target, sourceX, sourceY, targetX, targetY, selected, data }) {
+  const { types } = useEditor();
+  const run = useEditorState((state) => state.run?.nodes[source] ?? null);
+  const targetState = useEditorState((state) => state.run?.nodes[target]?.state ?? null);
+  const place = useEditorState((state) => placeOf(shownFlow(state), data.edge, types));
+  const misfit = useEditorState((state) => !fits(shownFlow(state), data.edge, types));
+  const traced = useEditorState((state) => isTraced(state.traced, source, target));
+  const [path, labelX, labelY] = getBezierPath({ sourceX, sourceY, targetX, targetY, curvature: 0.3 });
+  const label = run?.count === undefined ? null : `${run.pinned ? "pinned · " : ""}${counted(run.count, "item")}`;
+  const look = ["edge-path", selected && "is-selected", misfit && "is-misfit", traced && "is-traced", targetState === "running" && "is-running"];
+  return html`
+    <${BaseEdge} path=${path} className=${look.filter(Boolean).join(" ")} interactionWidth=${22} />
+    ${(label || place) && html`<${EdgeLabelRenderer}>
+      ${label && html`<div className=${`edge-label ${traced ? "is-traced" : ""}`} style=${at(labelX, labelY)}>${label}</div>`}
+      ${place && html`<div className="edge-order" style=${at(targetX - 18, targetY)} title=${`Input ${place} of this node`}>${place}</div>`}
+    </${EdgeLabelRenderer}>`}`;
+});
+
+/** The line that follows the pointer while an edge is drawn: red, with the reason beside it, where it may not end. */
+export function ConnectionLine({ fromX, fromY, toX, toY, fromPosition, toPosition, connectionStatus, fromNode, toNode, fromHandle }) {
+  const { store, types } = useEditor();
+  const [path] = getBezierPath({ sourceX: fromX, sourceY: fromY, sourcePosition: fromPosition, targetX: toX, targetY: toY, targetPosition: toPosition });
+  const refused = connectionStatus === "invalid" && toNode && toNode.id !== fromNode.id;
+  const ends = fromHandle.type === "source" ? [fromNode.id, toNode?.id] : [toNode?.id, fromNode.id];
+  const reason = refused ? refusal(store.get().flow, ...ends, types) : null;
+  return html`<g>
+    <path className=${`connection-path ${reason ? "is-refused" : ""} ${connectionStatus === "valid" ? "is-valid" : ""}`} d=${path} />
+    ${reason && html`<foreignObject x=${toX + 14} y=${toY + 10} width="300" height="90" className="connection-reason">
+      <div className="refusal-box">${reason}</div>
+    </foreignObject>`}
+  </g>`;
+}
+
+function at(x, y) {
+  return { transform: `translate(-50%, -50%) translate(${x}px, ${y}px)` };
+}
+
+function placeOf(flow, edge, types) {
+  if (!isOrdered(types.get(indexed(flow).node(edge.target)?.type))) return null;
+  const inputs = inputsOf(flow, edge.target);
+  return inputs.length > 1 ? inputs.findIndex((each) => each.id === edge.id) + 1 : null;
+}
+
+function fits(flow, edge, types) {
+  const [source, target] = [edge.source, edge.target].map((id) => indexed(flow).node(id));
+  return inputFor(types.get(source?.type), types.get(target?.type)) !== null;
+}
+
+function isTraced(item, source, target) {
+  if (!item) return false;
+  const touched = new Set(item.steps.flatMap((step) => step.node_ids));
+  return touched.has(source) && touched.has(target);
+}

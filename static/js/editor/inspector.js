@@ -1,0 +1,122 @@
+/** The right-hand panel about one node: its settings, its last run, notes. Never a modal over the graph. */
+import { useRef } from "react";
+import { html } from "../lib/html.js";
+import { Icon, TypeIcon } from "../lib/icons.js";
+import { problemsOfNode } from "./checking.js";
+import { indexed } from "./flow-index.js";
+import { familyIndex, isOrdered, nameOf } from "./node-types.js";
+import { InputList } from "./input-list.js";
+import { isSame } from "./equality.js";
+import { LastRun } from "./last-run.js";
+import { SettingsForm } from "./settings-form.js";
+import { mayEdit, shownFlow } from "./state.js";
+import { useEditor, useEditorState } from "./store.js";
+
+const TABS = [["settings", "Settings"], ["last-run", "Last run"], ["notes", "Notes"]];
+
+export function Inspector() {
+  const { store } = useEditor();
+  const open = useEditorState((state) => state.panelOpen);
+  const nodeId = useEditorState((state) => (state.selection.nodes.length === 1 ? state.selection.nodes[0] : null));
+  const node = useEditorState((state) => (nodeId ? indexed(shownFlow(state)).node(nodeId) : null));
+  if (!open || !node) return null;
+  return html`<${NodePanel} key=${node.id} node=${node} close=${() => store.set({ panelOpen: false })} />`;
+}
+
+function NodePanel({ node, close }) {
+  const editor = useEditor();
+  const { store, types } = editor;
+  const type = types.get(node.type);
+  const tab = useEditorState((state) => state.panel);
+  const editable = useEditorState(mayEdit);
+  const problems = useEditorState((state) => problemsOfNode(state, types, node.id));
+  const entered = useRef(null); // the node as it was when the panel was entered: what Escape goes back to
+  const panel = useRef(null);
+
+  const enter = (event) => {
+    if (!panel.current.contains(event.relatedTarget)) entered.current = indexed(shownFlow(store.get())).node(node.id);
+  };
+  const leave = (event) => {
+    if (!panel.current?.contains(event.relatedTarget)) entered.current = null;
+  };
+  const onKeyDown = (event) => {
+    if (event.key !== "Escape" || event.defaultPrevented) return;
+    event.preventDefault();
+    event.stopPropagation();
+    takeBack(editor, node.id, entered.current);
+    close();
+    editor.canvas.focus(node.id);
+  };
+  return html`<aside className="inspector" aria-label=${`Settings of ${nameOf(node, types)}`} ref=${panel}
+      onFocus=${enter} onBlur=${leave} onKeyDown=${onKeyDown} data-testid="inspector">
+    <header className=${`inspector-head family-${familyIndex(types, type)}`}>
+      <span className="card-icon"><${TypeIcon} type=${type} /></span>
+      <${NameField} node=${node} type=${type} editable=${editable} problem=${problems.find((problem) => problem.field === "name")} />
+      <button type="button" className="icon-button" aria-label="Close the panel" title="Close the panel" onClick=${close}><${Icon} name="close" /></button>
+    </header>
+    <div className="tabs" role="tablist" aria-label="About this node">
+      ${TABS.map(([id, label]) => html`<button type="button" role="tab" key=${id} id=${`tab-${id}`} aria-selected=${tab === id} aria-controls="inspector-body"
+        tabIndex=${tab === id ? 0 : -1} onClick=${() => store.set({ panel: id })} onKeyDown=${(event) => walkTabs(event, store)}>${label}</button>`)}
+    </div>
+    <div className="inspector-body" id="inspector-body" role="tabpanel" aria-labelledby=${`tab-${tab}`}>
+      ${tab === "settings" && html`<${SettingsTab} node=${node} type=${type} problems=${problems} editable=${editable} />`}
+      ${tab === "last-run" && html`<${LastRun} node=${node} />`}
+      ${tab === "notes" && html`<${NotesTab} node=${node} editable=${editable} />`}
+    </div>
+  </aside>`;
+}
+
+function SettingsTab({ node, type, problems, editable }) {
+  const editor = useEditor();
+  const general = problems.filter((problem) => !problem.field);
+  return html`
+    ${general.length > 0 && html`<ul className="problem-list">${general.map((problem) => html`<li key=${problem.message} className=${`problem is-${problem.severity}`}>${problem.message}</li>`)}</ul>`}
+    ${type
+      ? html`<${SettingsForm} node=${node} type=${type} problems=${problems} editable=${editable} />`
+      : html`<p className="empty-hint">This server does not know the type “${node.type}”. The node and its settings are kept as they are.</p>
+          <pre className="raw-settings" tabIndex="0">${JSON.stringify(node.settings, null, 2)}</pre>`}
+    ${type?.inputs.length > 0 && html`<${InputList} node=${node} ordered=${isOrdered(type)} editable=${editable} />`}
+    ${type && html`<details className="help"><summary>About ${type.label}</summary>
+      <p>${type.summary}</p>${type.help.split(/\n\s*\n/).filter(Boolean).map((paragraph, index) => html`<p key=${index}>${paragraph}</p>`)}</details>`}
+    ${editable && html`<div className="inspector-actions">
+      <button type="button" className="button" onClick=${() => editor.perform("toggleDisabled", { nodeIds: [node.id] })}><${Icon} name="power" size=${14} />${node.disabled ? "Switch on" : "Switch off"}</button>
+      <button type="button" className="button" onClick=${() => editor.duplicateSelected()}><${Icon} name="copy" size=${14} />Duplicate</button>
+      <button type="button" className="button is-danger" onClick=${() => editor.deleteSelected()}><${Icon} name="trash" size=${14} />Delete</button>
+    </div>`}`;
+}
+
+function NameField({ node, type, editable, problem }) {
+  const editor = useEditor();
+  return html`<span className="inspector-name">
+    <input className="name-input" id="node-name" aria-label="Name of the node" placeholder=${type?.label ?? node.type} value=${node.name} readOnly=${!editable}
+      aria-invalid=${Boolean(problem)} aria-describedby=${problem ? "node-name-problem" : undefined} onChange=${(event) => editor.rename(node.id, event.target.value)} />
+    ${problem ? html`<span className="field-problem" id="node-name-problem">${problem.message}</span>` : html`<span className="inspector-type">${type?.label ?? node.type}</span>`}
+  </span>`;
+}
+
+function NotesTab({ node, editable }) {
+  const editor = useEditor();
+  const write = (event) => editor.perform("annotate", { nodeId: node.id, values: { notes: event.target.value } }, { key: `${node.id}:notes`, quiet: true });
+  return html`<label className="field">
+    <span className="field-label">Notes</span>
+    <textarea rows="10" value=${node.notes ?? ""} readOnly=${!editable} placeholder="Why this node is here, what was tried" onChange=${write} />
+  </label>`;
+}
+
+/** Escape: the node is again as it was when the panel was entered. Undo brings the edits back. */
+function takeBack(editor, nodeId, before) {
+  const now = indexed(editor.store.get().flow).node(nodeId);
+  if (before && now && !isSame(before, now)) {
+    editor.perform("takeBack", { nodeId, values: { name: before.name, settings: before.settings, notes: before.notes } });
+  }
+}
+
+function walkTabs(event, store) {
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (!step) return;
+  event.preventDefault();
+  const index = TABS.findIndex(([id]) => id === store.get().panel);
+  const next = TABS[(index + step + TABS.length) % TABS.length][0];
+  store.set({ panel: next });
+  document.getElementById(`tab-${next}`)?.focus();
+}

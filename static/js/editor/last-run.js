@@ -1,0 +1,60 @@
+/** What came out of a node in the last run: its best items, its time, what it wants to say, and a pin for its output. */
+import { html } from "../lib/html.js";
+import { Icon } from "../lib/icons.js";
+import { mayEdit } from "./state.js";
+import { useEditor, useEditorState } from "./store.js";
+import { counted, duration, score, STATE_WORDS } from "./wording.js";
+
+export function LastRun({ node }) {
+  const editor = useEditor();
+  const { staleReason } = editor;
+  const run = useEditorState((state) => state.run?.nodes[node.id] ?? null);
+  const userId = useEditorState((state) => state.run?.userId);
+  const stale = useEditorState((state) => staleReason(state, node.id));
+  const editable = useEditorState(mayEdit);
+  return html`
+    ${!run && html`<p className="empty-hint">Not run yet. Enter a user below the canvas and press Run.</p>`}
+    ${run && html`<dl className="facts">
+      <dt>For</dt><dd>${userId}</dd>
+      <dt>State</dt><dd>${STATE_WORDS[run.state]}</dd>
+      ${run.count !== undefined && html`<dt>Came out</dt><dd>${counted(run.count, "item")}</dd>`}
+      ${run.ms !== undefined && html`<dt>Time</dt><dd>${duration(run.ms)}</dd>`}
+    </dl>`}
+    ${stale && html`<p className="field-warning">${stale}. Run again to see the change.</p>`}
+    ${run?.message && html`<p className="field-problem" role="alert">${run.message}</p>`}
+    ${run?.reason && html`<p className="field-hint">${run.reason}</p>`}
+    ${run?.warnings?.map((warning) => html`<p className="field-warning" key=${warning}>${warning}</p>`)}
+    ${run?.top?.length > 0 && html`<h3 className="field-label">Best of its list</h3>
+      <ol className="top-items">${run.top.map((item, index) => html`<li key=${item.item_id}>
+        <span className="rank">${index + 1}</span><span className="top-title" title=${item.item_id}>${item.title || item.item_id}</span><span className="top-score">${score(item.score)}</span></li>`)}</ol>`}
+    ${run?.details && html`<${Details} details=${run.details} />`}
+    <div className="inspector-actions">
+      <button type="button" className="button" onClick=${() => editor.run({ until: node.id })}><${Icon} name="play" size=${14} />Run to here</button>
+      ${editable && html`<${PinButton} node=${node} run=${run} />`}
+    </div>
+    ${node.pin && html`<${PinnedList} node=${node} editable=${editable} />`}`;
+}
+
+function PinButton({ node, run }) {
+  const editor = useEditor();
+  if (node.pin) return html`<button type="button" className="button" onClick=${() => editor.togglePin(node.id)}><${Icon} name="pin" size=${14} />Unpin</button>`;
+  return html`<button type="button" className="button" disabled=${!run?.top?.length} title="Use this list instead of running the node; previews only" onClick=${() => editor.togglePin(node.id)}><${Icon} name="pin" size=${14} />Pin its output</button>`;
+}
+
+function PinnedList({ node, editable }) {
+  const editor = useEditor();
+  const write = (event) => {
+    const items = event.target.value.split("\n").map((line) => line.trim()).filter(Boolean);
+    editor.perform("pin", { nodeId: node.id, values: { pin: { items } } }, { key: `${node.id}:pin`, quiet: true });
+  };
+  return html`<label className="field"><span className="field-label">Pinned output<span className="field-unit">item IDs, best first; previews only</span></span>
+    <textarea rows="8" className="is-code" defaultValue=${(node.pin.items ?? []).join("\n")} readOnly=${!editable} onChange=${write} /></label>`;
+}
+
+/** Whatever a node tells of its work, as a list of names and values. */
+function Details({ details }) {
+  return html`<h3 className="field-label">Details</h3><dl className="facts is-long">
+    ${Object.entries(details).map(([name, value]) => html`<dt key=${name}>${name.replaceAll("_", " ")}</dt>
+      <dd>${typeof value === "string" || typeof value === "number" ? String(value) : html`<pre tabIndex="0">${JSON.stringify(value, null, 2)}</pre>`}</dd>`)}
+  </dl>`;
+}

@@ -1,0 +1,14 @@
+/** A sticky note on the canvas: words for people, no part of any run. */
+import { memo } from "react";
+import { html } from "../lib/html.js";
+import { useEditor, useEditorState } from "./store.js";
+import { mayEdit } from "./state.js";
+
+export const NoteCard = memo(function NoteCard({ id, data }) {
+  const editor = useEditor();
+  const editable = useEditorState(mayEdit);
+  const write = (event) => editor.perform("changeNote", { noteId: id, values: { text: event.target.value } }, { key: `${id}:text`, quiet: true });
+  return html`<div className="note">
+    <textarea className="note-text nodrag nowheel" aria-label="Text of the note" placeholder="Write a note" value=${data.part.text} readOnly=${!editable} onChange=${write} />
+  </div>`;
+});

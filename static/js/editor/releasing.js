@@ -1,0 +1,94 @@
+/** Versions and going live: review, activate, open, compare, export and import. */
+import { completed } from "./flow-document.js";
+import { difference } from "./flow-diff.js";
+import { readFragment } from "./flow-fragment.js";
+import { NOTHING } from "./state.js";
+
+export function createReleasing(editor, api) {
+  const { store } = editor;
+  const path = `/flows/${store.get().record.id}`;
+  return { openReview, review, activate, versions, keepVersion, openVersion, closeVersion, compareWith, renameFlow, exportFlow, importFlow };
+
+  /** Activation reviews what is saved, so what is not saved yet is saved first. */
+  async function openReview(version) {
+    if (!version) await editor.saveNow();
+    if (!store.get().conflict) store.set({ dialog: { kind: "review", version } });
+  }
+
+  function review(version) {
+    return api.get(`${path}/review${version ? `?version=${version}` : ""}`);
+  }
+
+  async function activate({ version, note }) {
+    const answer = await api.post(`${path}/activate`, { note, ...(version && { version }) });
+    const { record, draftVersion } = store.get();
+    store.set({
+      dialog: null, viewing: null,
+      record: { ...record, is_active: true, active_version: answer.version, latest_version: Math.max(record.latest_version ?? 0, answer.version) },
+      draftVersion: version ? draftVersion : answer.version,
+    });
+    editor.announce(`Version ${answer.version} is live.`);
+  }
+
+  function versions() {
+    return api.get(`${path}/versions`);
+  }
+
+  async function keepVersion(note) {
+    await editor.saveNow();
+    const { record, revision } = store.get();
+    const version = await api.post(`${path}/versions`, { note, revision });
+    store.set({ record: { ...record, latest_version: version.number }, draftVersion: version.number });
+    editor.announce(`The draft is kept as version ${version.number}.`);
+  }
+
+  /** Show a version on the canvas, for reading only. */
+  async function openVersion(number) {
+    const { document } = await api.get(`${path}/versions/${number}`);
+    store.set({ viewing: { number, document: completed(document) }, selection: NOTHING, dialog: null, comparison: null });
+    editor.announce(`Version ${number} is open, read-only.`);
+  }
+
+  function closeVersion() {
+    store.set({ viewing: null, comparison: null, selection: NOTHING });
+  }
+
+  /** Mark on the canvas what the draft changed since a version. */
+  async function compareWith(number) {
+    const { document } = await api.get(`${path}/versions/${number}`);
+    const changes = difference(completed(document), store.get().flow);
+    const marks = new Map([
+      ...changes.moved.map((id) => [id, "moved"]),
+      ...changes.changed.map((change) => [change.node_id, "changed"]),
+      ...changes.added.map((node) => [node.id, "added"]),
+    ]);
+    store.set({ comparison: { number, changes, marks }, viewing: null, dialog: null });
+  }
+
+  async function renameFlow(name) {
+    const { flow } = store.get();
+    editor.perform("import", { document: { ...flow, name } }, { quiet: true });
+    const record = await api.patch(path, { name }).catch((error) => editor.refuse(error.message));
+    if (record?.id) store.set((state) => ({ record: { ...state.record, name: record.name } }));
+  }
+
+  function exportFlow() {
+    const { flow } = store.get();
+    const url = URL.createObjectURL(new Blob([`${JSON.stringify(flow, null, 2)}\n`], { type: "application/json" }));
+    const link = Object.assign(document.createElement("a"), { href: url, download: `${flow.name}.json` });
+    link.click();
+    URL.revokeObjectURL(url);
+  }
+
+  function importFlow() {
+    const chooser = Object.assign(document.createElement("input"), { type: "file", accept: "application/json,.json" });
+    chooser.onchange = async () => takeOver(await chooser.files[0].text(), chooser.files[0].name);
+    chooser.click();
+  }
+
+  function takeOver(text, fileName) {
+    if (!readFragment(text)) return editor.refuse(`${fileName} is no flow document.`);
+    editor.perform("import", { document: { ...JSON.parse(text), name: store.get().flow.name } });
+    requestAnimationFrame(() => editor.canvas.fit());
+  }
+}

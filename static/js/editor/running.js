@@ -1,0 +1,108 @@
+/** The preview: runs the drawing on the canvas for a user and keeps up with what the server says of it. */
+import { openSocket } from "../lib/socket.js";
+import { freshId } from "./flow-document.js";
+import { afterEvent, isOver, lostRun, requestedRun } from "./run-state.js";
+
+export function createRunning(store, api, path, editing) {
+  let socket = null;
+  let unanswered = null; // a request that went out over a socket that may drop before the answer
+  return { start, run, cancel, explain, chooseUser, suggestUsers, suggestItems, trace };
+
+  function start() {
+    socket = openSocket(path, { onMessage: hear, onState: linkChanged });
+  }
+
+  /** Run the unsaved drawing; with `until` only what that node needs. */
+  function run({ until } = {}) {
+    const { flow, userId, run: last } = store.get();
+    if (last && !isOver(last)) return;
+    if (!userId.trim()) return editing.refuse("Enter the ID of a user first, or take a random one.");
+    const next = requestedRun({ requestId: freshId("r"), flow, userId: userId.trim() });
+    store.set({ run: next, traced: null, explained: null, refusal: null, drawerOpen: !until || store.get().drawerOpen });
+    const message = { type: "run", request_id: next.requestId, flow, user_id: next.userId, n: RESULTS, categories: [], ...(until && { until }) };
+    unanswered = socket.send(message) ? message : null;
+    editing.announce(`Running for ${next.userId}.`);
+    learnUser(next.userId);
+  }
+
+  /** Stop the server's work. The screen says cancelled at once when the server never took the run up. */
+  function cancel() {
+    const { run: current } = store.get();
+    if (!current || isOver(current)) return;
+    if (current.runId) socket.send({ type: "cancel", run_id: current.runId });
+    store.set({ run: { ...current, cancelling: true } });
+  }
+
+  /** Why is an item not in the result? The answer comes as `explained`. */
+  function explain(itemId) {
+    const { run: current } = store.get();
+    if (!current?.runId || !itemId.trim()) return;
+    store.set({ explained: { item_id: itemId.trim(), waiting: true } });
+    socket.send({ type: "explain", run_id: current.runId, item_id: itemId.trim() });
+  }
+
+  function trace(item) {
+    store.set((state) => ({ traced: state.traced?.item_id === item?.item_id ? null : item, explained: null }));
+  }
+
+  function chooseUser(userId) {
+    store.set({ userId });
+  }
+
+  async function suggestUsers(kind, query = "", n = 8) {
+    return api.get(`/preview/users?${new URLSearchParams({ kind, q: query, n })}`);
+  }
+
+  async function suggestItems(query, n = 8) {
+    return api.get(`/preview/items?${new URLSearchParams({ q: query, n })}`);
+  }
+
+  function hear(message) {
+    if (message.event === "run.explained") return explained(message);
+    const { run: current } = store.get();
+    if (!current) return;
+    if (isForgotten(message, current)) return end(lostRun(current, message.problems?.[0]?.message ?? "The server forgot this run."));
+    const next = afterEvent(current, message);
+    if (next === current) return;
+    if (isOver(next)) return end(next);
+    store.set({ run: next });
+    if (next.runId && !current.runId && next.cancelling) socket.send({ type: "cancel", run_id: next.runId });
+  }
+
+  function end(run) {
+    store.set({ run });
+    editing.announce(ending(run));
+  }
+
+  function explained(message) {
+    if (message.run_id === store.get().run?.runId) store.set({ explained: message, traced: null });
+  }
+
+  /** Back again: ask for what was missed, or once more for a run that was never answered. */
+  function linkChanged(link) {
+    store.set({ link });
+    const { run: current } = store.get();
+    if (!current || isOver(current)) return;
+    if (link === "reconnecting") editing.announce("The connection dropped; reconnecting.");
+    else if (current.runId) socket.send({ type: "resume", run_id: current.runId, after_seq: current.seq });
+    else if (unanswered) socket.send(unanswered);
+  }
+
+  async function learnUser(userId) {
+    const user = await api.get(`/preview/users/${encodeURIComponent(userId)}`).catch(() => null);
+    if (store.get().run?.userId === userId) store.set({ user });
+  }
+}
+
+const RESULTS = 20;
+
+function isForgotten(message, run) {
+  return message.event === "run.rejected" && !message.request_id && run.runId !== null && !isOver(run);
+}
+
+function ending(run) {
+  const took = `in ${Math.round(run.ms ?? 0)} ms`;
+  if (run.status === "cancelled") return "The run was cancelled.";
+  if (run.status === "finished") return `Finished: ${run.items.length} items ${took}. ${run.note}`.trim();
+  return run.problems.map((problem) => problem.message).join(" ");
+}

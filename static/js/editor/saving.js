@@ -1,0 +1,192 @@
+/** The draft on its way to the server: autosave with a base revision, merging, and a journal for bad moments. */
+import { completed, freshId } from "./flow-document.js";
+import { isSame } from "./equality.js";
+import { merge, takeTheirs } from "./flow-merge.js";
+import { mapDocuments } from "./history.js";
+import { watch } from "./store.js";
+
+const PAUSE_MS = 1200;
+const LONGEST_MS = 4000;
+const RETRY_MS = 3000;
+const REFRESH_MS = 20_000;
+const tab = freshId("tab");
+
+/** Does the drawing differ from what the server has? */
+export const isUnsaved = (state) => state.flow !== state.saved && !isSame(state.flow, state.saved);
+
+export function createSaving(store, api, editing) {
+  const path = `/flows/${store.get().record.id}`;
+  const journal = `recflow:unsaved:${store.get().record.id}`;
+  let timer = null;
+  let dirtySince = null;
+  let underway = null;
+  return { start, saveNow, settleConflict, restore, refresh, setAutosave };
+
+  /** Watch the drawing from now on, taking up what an earlier visit could not save. */
+  function start() {
+    watch(store, (state) => state.flow, changed);
+    addEventListener("beforeunload", (event) => {
+      if (isUnsaved(store.get()) || underway) event.preventDefault();
+    });
+    addEventListener("online", () => saveNow());
+    addEventListener("focus", refresh);
+    setInterval(() => document.visibilityState === "visible" && refresh(), REFRESH_MS);
+    takeUpJournal();
+  }
+
+  function changed() {
+    const state = store.get();
+    if (!isUnsaved(state)) {
+      clearTimeout(timer);
+      dirtySince = null;
+      return forget();
+    }
+    note(state);
+    if (state.readOnly || !state.autosave || state.conflict) return;
+    dirtySince ??= Date.now();
+    clearTimeout(timer);
+    timer = setTimeout(saveNow, Math.min(PAUSE_MS, Math.max(0, dirtySince + LONGEST_MS - Date.now())));
+  }
+
+  function setAutosave(autosave) {
+    store.set({ autosave });
+    if (autosave) changed();
+  }
+
+  /** Send the draft; resolves when the server has it, or when it is known why not. One request at a time. */
+  async function saveNow() {
+    clearTimeout(timer);
+    if (store.get().readOnly || store.get().conflict) return;
+    if (underway) await underway;
+    if (!isUnsaved(store.get())) return;
+    underway = put();
+    await underway;
+    underway = null;
+    if (store.get().saving === "idle") changed();
+  }
+
+  async function put() {
+    const { flow, revision } = store.get();
+    store.set({ saving: "saving" });
+    try {
+      const answer = await api.put(`${path}/draft`, { base_revision: revision, document: flow });
+      dirtySince = null;
+      accept(flow, answer);
+    } catch (error) {
+      if (error.status === 409) mergeWith(error.body);
+      else failed(error);
+    }
+  }
+
+  function accept(flow, { revision, saved_at: savedAt, version, problems }) {
+    store.set({ saved: flow, revision, savedAt, draftVersion: version ?? null, saving: "idle", saveMessage: "", checked: { flow, problems } });
+    if (store.get().flow === flow) forget();
+  }
+
+  function failed(error) {
+    const away = error.status === 0 || error.status >= 500;
+    store.set({ saving: away ? "offline" : "failed", saveMessage: error.message });
+    editing.announce(`Not saved: ${error.message}`);
+    if (away) timer = setTimeout(saveNow, RETRY_MS);
+  }
+
+  /** Somebody saved in between: bring both changes together, or ask where both changed the same field. */
+  function mergeWith({ document, revision, author, saved_at: savedAt }) {
+    const state = store.get();
+    const theirs = completed(document);
+    const { flow, conflicts } = merge(state.saved, state.flow, theirs);
+    const rebase = (past) => merge(state.saved, past, theirs).flow;
+    const common = { saved: theirs, revision, savedAt, saving: "idle", saveMessage: "", draftVersion: null };
+    if (conflicts.length > 0) {
+      store.set({ saving: "conflict", conflict: { author, conflicts, merged: flow, common, rebase }, dialog: { kind: "conflict" } });
+      return;
+    }
+    store.set({ ...common, flow, history: mapDocuments(state.history, rebase) });
+    editing.announce(`Changes of ${author || "somebody else"} were merged with yours.`);
+    changed();
+  }
+
+  /** @param {"mine"|"theirs"|"copy"} choice what happens to the fields that both changed */
+  async function settleConflict(choice) {
+    const { conflict, flow, history } = store.get();
+    const { merged, conflicts, common, rebase } = conflict;
+    if (choice === "copy") {
+      const copied = await api.post("/flows", { name: `${flow.name} (my copy)`.slice(0, 64), document: flow });
+      store.set({ ...common, flow: common.saved, history: mapDocuments(history, () => common.saved), conflict: null, dialog: { kind: "copied", flow: copied } });
+      return;
+    }
+    const settled = choice === "theirs" ? takeTheirs(merged, conflicts) : merged;
+    store.set({ ...common, flow: settled, history: mapDocuments(history, rebase), conflict: null, dialog: null });
+    await saveNow();
+  }
+
+  /** The draft becomes an older version; the server keeps the draft as a version first. */
+  async function restore(number) {
+    await saveNow();
+    const record = await api.post(`${path}/restore`, { version: number });
+    const document = completed(record.draft.document);
+    store.set({ viewing: null });
+    editing.perform("restore", { document, version: number });
+    accept(document, { ...record.draft, problems: record.problems });
+    store.set({ record: { ...store.get().record, latest_version: record.latest_version }, flow: document });
+  }
+
+  /** Take over what somebody else saved meanwhile, as long as nothing here waits to be saved. */
+  async function refresh() {
+    const state = store.get();
+    if (underway || state.conflict || isUnsaved(state)) return;
+    const record = await api.get(path).catch(() => null);
+    if (!record) return;
+    const { draft, problems } = record;
+    const { is_active, active_version, latest_version } = record;
+    const known = store.get();
+    if (known.record.active_version !== active_version || known.record.is_active !== is_active || known.record.latest_version !== latest_version) {
+      store.set({ record: { ...known.record, is_active, active_version, latest_version } });
+    }
+    if (draft.revision === known.revision || isUnsaved(known) || underway) return;
+    const theirs = completed(draft.document);
+    const base = known.saved;
+    store.set({
+      flow: theirs, saved: theirs, revision: draft.revision, savedAt: draft.saved_at, draftVersion: draft.version ?? null,
+      history: mapDocuments(known.history, (past) => merge(base, past, theirs).flow), checked: { flow: theirs, problems },
+    });
+    editing.announce(`${draft.author || "Somebody else"} changed this flow; you see the change.`);
+  }
+
+  function takeUpJournal() {
+    const kept = readJournal(journal);
+    if (!kept) return;
+    const state = store.get();
+    const left = completed(kept.document);
+    if (isSame(left, state.saved)) return forget();
+    const base = kept.base_revision === state.revision ? state.saved : completed(kept.base);
+    const { flow } = merge(base, left, state.saved);
+    editing.perform("merge", { document: flow, author: "your last visit" });
+    editing.announce("Edits of your last visit that were not saved are back.");
+  }
+
+  function note({ flow, revision, saved }) {
+    try {
+      localStorage.setItem(journal, JSON.stringify({ tab, base_revision: revision, base: saved, document: flow }));
+    } catch {
+      // No storage, or full: the question on closing the tab remains.
+    }
+  }
+
+  function forget() {
+    try {
+      localStorage.removeItem(journal);
+    } catch {
+      // Nothing was stored either.
+    }
+  }
+}
+
+function readJournal(key) {
+  try {
+    const kept = JSON.parse(localStorage.getItem(key));
+    return kept?.document ? kept : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,52 @@
+/** The form of a node's settings, drawn from its JSON Schema and the `ui` hints in it. */
+import { useRef } from "react";
+import { html } from "../lib/html.js";
+import { Field } from "./fields.js";
+import { effectiveSettings, fieldsFor, kindsOf, titleOf, withKind } from "./settings-schema.js";
+import { useEditor } from "./store.js";
+
+export function SettingsForm({ node, type, problems, editable }) {
+  const editor = useEditor();
+  const settings = effectiveSettings(type, node.settings);
+  const kinds = kindsOf(type.settings);
+  const fields = fieldsFor(type.settings, settings);
+  const problemOf = (name) => problems.find((problem) => problem.field?.split(".")[0] === name);
+  const set = (name, value) => editor.setSetting(node, { ...settings, [name]: value }, name);
+  const groups = grouped(fields);
+  if (!kinds && fields.length === 0) return html`<p className="empty-hint">This node has no settings.</p>`;
+  const draw = (field) => html`<${Field} key=${`${settings[kinds?.name] ?? ""}:${field.name}`} field=${field} editable=${editable}
+    value=${settings[field.name] === undefined ? field.schema.default : settings[field.name]} settings=${settings} problem=${problemOf(field.name)}
+    onChange=${(value) => set(field.name, value)} onPreset=${(values) => editor.setSetting(node, { ...settings, ...values }, "preset")} />`;
+  return html`<div className="settings-form" data-testid="settings-form">
+    ${kinds && html`<${KindField} kinds=${kinds} value=${settings[kinds.name]} problem=${problemOf(kinds.name)} editable=${editable}
+      node=${node} type=${type} settings=${settings} />`}
+    ${groups.plain.map(draw)}
+    ${[...groups.named].map(([name, members]) => html`<details className="field-group" key=${name} open=${members.some((field) => problemOf(field.name)) || undefined}>
+      <summary>${name}</summary>${members.map(draw)}</details>`)}
+  </div>`;
+}
+
+function KindField({ kinds, value, problem, editable, node, type, settings }) {
+  const editor = useEditor();
+  const left = useRef(new Map()); // settings of kinds looked at before, so that looking at another loses nothing
+  const chosen = kinds.options.find((option) => option.value === value);
+  const choose = (event) => {
+    left.current.set(value, settings);
+    const next = left.current.get(event.target.value) ?? withKind(type.settings, settings, event.target.value);
+    editor.setSetting(node, next, kinds.name);
+  };
+  return html`<div className="field" data-field=${kinds.name}>
+    <label className="field-label" htmlFor="setting-kind">${titleOf(kinds.name)}</label>
+    <select id="setting-kind" value=${value ?? ""} disabled=${!editable} onChange=${choose} aria-invalid=${Boolean(problem)} aria-describedby="setting-kind-hint">
+      ${kinds.options.map((option) => html`<option key=${option.value} value=${option.value}>${option.title}</option>`)}
+      ${!chosen && html`<option value=${value ?? ""}>${String(value)}</option>`}
+    </select>
+    <p className=${problem ? "field-problem" : "field-hint"} id="setting-kind-hint">${problem?.message ?? chosen?.description?.split("\n")[0]}</p>
+  </div>`;
+}
+
+function grouped(fields) {
+  const named = new Map();
+  for (const field of fields.filter((each) => each.ui.group)) named.set(field.ui.group, [...(named.get(field.ui.group) ?? []), field]);
+  return { plain: fields.filter((field) => !field.ui.group), named };
+}

@@ -1,0 +1,61 @@
+/** What the editor knows: every key of the store with what it means and how it begins. */
+import { completed } from "./flow-document.js";
+import { emptyHistory } from "./history.js";
+
+export function initialState(record, { readOnly }) {
+  const flow = completed(record.draft.document);
+  return {
+    // the drawing
+    flow,
+    history: emptyHistory(),
+    selection: NOTHING,
+    readOnly,
+    viewing: null, // a version opened for reading: {number, document}
+
+    // saving
+    record: withoutDraft(record), // id, is_active, active_version, latest_version
+    saved: flow, // the document the server has
+    revision: record.draft.revision,
+    savedAt: record.draft.saved_at,
+    draftVersion: record.draft.version, // the version the draft equals, or null
+    saving: "idle", // idle | saving | offline | conflict | failed
+    saveMessage: "",
+    autosave: true,
+    conflict: null,
+
+    // checking
+    checked: { flow, problems: record.problems ?? [] }, // what the server said of which document
+
+    // running
+    run: null,
+    link: "open", // open | reconnecting
+    user: null, // what is known of the run's user: {user_id, known, feedback, recent}
+    userId: "",
+    traced: null, // the item whose way is lit: an item of the run's list
+    explained: null, // the answer to "why not X?"
+
+    // the screen
+    panel: "settings", // settings | last-run | notes
+    panelOpen: false,
+    paletteOpen: true,
+    drawerOpen: false,
+    connecting: null, // an edge being drawn: {nodeId, side, fits}
+    mode: null, // a keyboard mode: {kind: "move"|"connect", ...}
+    dialog: null,
+    refusal: null, // {text, x, y}: why not, at the pointer
+    announcement: "", // what the live region says
+    comparison: null, // two drawings laid over each other: {before, label}
+  };
+}
+
+/** Nothing selected. */
+export const NOTHING = Object.freeze({ nodes: Object.freeze([]), edges: Object.freeze([]), notes: Object.freeze([]) });
+
+/** The drawing on the canvas: an opened version, or the draft. */
+export const shownFlow = (state) => state.viewing?.document ?? state.flow;
+
+export const mayEdit = (state) => !state.readOnly && !state.viewing;
+
+function withoutDraft({ draft: _draft, problems: _problems, ...record }) {
+  return record;
+}

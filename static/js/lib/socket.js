@@ -1,0 +1,56 @@
+/** A WebSocket that comes back: messages wait for it, and whoever owns it is told when it went and returned. */
+
+const FIRST_WAIT_MS = 300;
+const LONGEST_WAIT_MS = 5000;
+
+/**
+ * @param {string} path such as /ws/preview
+ * @param {{onMessage: (message: object) => void, onState: (state: "open"|"reconnecting") => void}} owner
+ * @returns {{send: (message: object) => boolean, close: () => void}} what is sent while it is away goes out on return
+ */
+export function openSocket(path, { onMessage, onState }) {
+  let socket = null;
+  let wait = FIRST_WAIT_MS;
+  let timer = null;
+  let closed = false;
+  let waiting = [];
+  connect();
+  return { send, close };
+
+  /** @returns {boolean} did it go out now? */
+  function send(message) {
+    const isOpen = socket?.readyState === WebSocket.OPEN;
+    if (isOpen) socket.send(JSON.stringify(message));
+    else waiting.push(message);
+    return isOpen;
+  }
+
+  function close() {
+    closed = true;
+    clearTimeout(timer);
+    socket?.close();
+  }
+
+  function connect() {
+    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+    socket = new WebSocket(`${scheme}//${location.host}${path}`);
+    socket.onopen = opened;
+    socket.onmessage = ({ data }) => [JSON.parse(data)].flat().forEach(onMessage);
+    socket.onclose = dropped;
+  }
+
+  function opened() {
+    wait = FIRST_WAIT_MS;
+    onState("open");
+    const messages = waiting;
+    waiting = [];
+    messages.forEach(send);
+  }
+
+  function dropped() {
+    if (closed) return;
+    onState("reconnecting");
+    timer = setTimeout(connect, wait * (0.75 + Math.random() / 2));
+    wait = Math.min(wait * 2, LONGEST_WAIT_MS);
+  }
+}
