@@ -32,7 +32,7 @@ from scipy.sparse import csr_matrix
 from ..errors import NoFeedback
 from .arrays import Factors, IndexVector, ScoreVector
 from .retrieval import best_items_for_users, factor_scores
-from .ridge import solve_rows
+from .ridge import batch_rows, solve_rows
 
 #: Length of the noise in the first item vectors, where the typical user has length 1.
 _FIRST_NOISE = 0.1
@@ -149,15 +149,16 @@ def fit_als(
     user_regularization, mean_attention = _regularization(positives, params, params.user_share)
     item_regularization, _ = _regularization(by_item, params, 1.0)
     validation = _sampled(validation, rng)
+    user_rows, item_rows = (batch_rows(entries, params.n_factors) for entries in (positives, by_item))
     common = {"shared_weight": params.unobserved_weight, "n_threads": n_threads}
 
     item_factors, typical_user = _first_vectors(by_item, params, rng)
-    user_factors = item_start = None
+    user_factors = np.tile(typical_user, (positives.shape[0], 1))
     best: FactorModel | None = None
     for epoch in range(1, params.n_epochs + 1):
         check()
         user_factors = solve_rows(
-            positives,
+            user_rows,
             item_factors,
             _gram(item_factors),
             regularization=user_regularization,
@@ -168,12 +169,12 @@ def fit_als(
         mean_user = np.average(user_factors, axis=0, weights=user_regularization)
         typical_user = (params.typical_user_share * mean_user).astype(np.float32)
         check()
-        item_factors = item_start = solve_rows(
-            by_item,
+        item_factors = solve_rows(
+            item_rows,
             user_factors,
             _gram(user_factors),
             regularization=item_regularization,
-            start=item_start,
+            start=item_factors,
             **common,
         )
         is_last = epoch == params.n_epochs
@@ -235,7 +236,7 @@ def fold_in_many(model: FactorModel, positives: csr_matrix, *, n_threads: int | 
     positives = csr_matrix(positives, dtype=np.float32)
     attention = np.asarray(positives.sum(axis=1), dtype=np.float64).ravel()
     vectors = solve_rows(
-        positives,
+        batch_rows(positives, len(model.typical_user)),
         model.item_factors,
         model.item_gram,
         shared_weight=model.unobserved_weight,

@@ -34,24 +34,79 @@ from .arrays import Factors
 _BATCH_FLOATS = 1 << 18
 #: Up to this many entries the exact d x d system costs no more than the gradient steps.
 _FEW_ENTRIES = 12
-#: Entries per call of a matrix-vector product. Longer ones would be split among BLAS's own threads, which spend
-#: more time on waiting for each other than on the product.
+#: Entries per call of a matrix-vector product. Longer ones would be split among BLAS's own threads, which
+#: spend more time on waiting for each other than on the product.
 _PIECE = 128
 #: From one epoch's vector to the next, 3 steps leave a tenth of the way; fits rank as with exact solves.
 _GRADIENT_STEPS = 3
 
 
 @dataclass(frozen=True)
-class _Basis:
-    """The columns' vectors in the eigenbasis of their Gram matrix, and how to get back."""
+class _Batch:
+    """Rows of like length, to be solved together.
 
-    rotation: NDArray[np.float32]  # (n_factors, n_factors)
-    quadratic: NDArray[np.float32]  # (n_factors,) the shared sum, a diagonal here
-    vectors: Factors  # (n_columns + 1, n_factors), the last all zero for padding
+    Args:
+        rows: (n,) which rows.
+        columns: (n, width) int32 columns of their entries; the number of columns, where padded.
+        roots: (n, width) float32 roots of the weights, 0 where padded.
+        is_plain: all weights are 1.
+    """
+
+    rows: NDArray[np.intp]
+    columns: NDArray[np.int32]
+    roots: NDArray[np.float32]
+    is_plain: bool
+
+
+@dataclass(frozen=True)
+class RowBatches:
+    """The rows of a matrix of weights, sorted into batches once for all epochs."""
+
+    n_rows: int
+    n_factors: int
+    batches: list[_Batch]
+
+
+def batch_rows(entries: csr_matrix, n_factors: int) -> RowBatches:
+    """Put rows of like length together, so that padding is at most an eighth, and cut to the batch size.
+
+    Args:
+        entries: (n_rows, n_columns) weights; a stored entry pulls x.y towards 1.
+        n_factors: length of the vectors that will be fitted.
+    """
+    lengths = np.diff(entries.indptr)
+    order = np.argsort(lengths, kind="stable")
+    ascending = lengths[order]
+    batches, start = [], 0
+    while start < len(order):
+        shortest = int(ascending[start])
+        width = _padded(shortest + shortest // 8)
+        alike = int(np.searchsorted(ascending, width, side="right"))
+        stop = min(alike, start + max(1, _BATCH_FLOATS // (max(width, 1) * n_factors)))
+        batches.append(_batch(entries, order[start:stop], _padded(int(ascending[stop - 1]))))
+        start = stop
+    return RowBatches(entries.shape[0], n_factors, batches)
+
+
+def _padded(width: int) -> int:
+    """The least width from this one on that falls into equal pieces of at most `_PIECE`."""
+    n_pieces = max(1, -(-width // _PIECE))
+    return n_pieces * -(-width // n_pieces)
+
+
+def _batch(entries: csr_matrix, rows: NDArray[np.intp], width: int) -> _Batch:
+    places = entries.indptr[rows, None] + np.arange(width)
+    is_entry = places < entries.indptr[rows + 1, None]
+    places = places[is_entry]
+    columns = np.full(is_entry.shape, entries.shape[1], dtype=np.int32)
+    columns[is_entry] = entries.indices[places]
+    roots = np.zeros(is_entry.shape, dtype=np.float32)
+    roots[is_entry] = np.sqrt(entries.data[places])
+    return _Batch(rows, columns, roots, bool((entries.data[places] == 1).all()))
 
 
 def solve_rows(
-    entries: csr_matrix,
+    entries: RowBatches,
     vectors: Factors,
     gram: NDArray,
     *,
@@ -64,7 +119,7 @@ def solve_rows(
     """(n_rows, n_factors) float32 solutions.
 
     Args:
-        entries: (n_rows, n_columns) weights; a stored entry pulls x.y towards 1.
+        entries: from `batch_rows`.
         vectors: (n_columns, n_factors) float32.
         gram: (n_factors, n_factors) ``vectors.T @ vectors``.
         shared_weight: weight of every pair.
@@ -73,34 +128,31 @@ def solve_rows(
         start: (n_rows, n_factors) solutions of the epoch before; allows to approximate.
         n_threads: as many as there are processors when not given.
     """
-    n_rows, n_factors = entries.shape[0], vectors.shape[1]
+    n_factors = entries.n_factors
     values, rotation = np.linalg.eigh(np.asarray(gram, dtype=np.float64))
     rotation = rotation.astype(np.float32)
-    basis = _Basis(
-        rotation=rotation,
-        quadratic=(shared_weight * np.maximum(values, 0)).astype(np.float32),
-        vectors=np.concatenate([vectors @ rotation, np.zeros((1, n_factors), np.float32)]),
-    )
+    shared = (shared_weight * np.maximum(values, 0)).astype(np.float32)  # the shared sum, a diagonal here
+    rotated = np.zeros((len(vectors) + 1, n_factors), np.float32)  # the last row stands for padding
+    np.matmul(vectors, rotation, out=rotated[:-1])
     prior = np.zeros(n_factors, np.float32) if prior is None else prior @ rotation
     start = None if start is None else start @ rotation
-    solved = np.empty((n_rows, n_factors), dtype=np.float32)
+    solved = np.empty((entries.n_rows, n_factors), dtype=np.float32)
     per_thread = local()
 
-    def solve_batch(rows: NDArray) -> None:
-        diagonal = basis.quadratic + regularization[rows, None]
+    def solve_batch(batch: _Batch) -> None:
+        rows, width = batch.rows, batch.columns.shape[1]
+        diagonal = shared + regularization[rows, None]
         pull = regularization[rows, None] * prior
-        width = int(entries.indptr[rows[-1] + 1] - entries.indptr[rows[-1]])
         if width == 0:
             solved[rows] = pull / diagonal
             return
-        width = _padded(width)
         if width * n_factors > _BATCH_FLOATS:
-            solved[rows] = _solve_in_pieces(entries, int(rows[0]), basis.vectors, diagonal[0], pull[0])
+            solved[rows] = _solve_in_pieces(batch, rotated, diagonal[0], pull[0])
             return
         if not hasattr(per_thread, "buffer"):
             per_thread.buffer = np.empty(_BATCH_FLOATS, np.float32)
-        gathered, roots = _gather(entries, rows, width, basis.vectors, per_thread.buffer)
-        pull += _combined(roots, gathered)
+        gathered = _gather(batch, rotated, per_thread.buffer)
+        pull += _combined(batch.roots, gathered)
         if width <= _FEW_ENTRIES or (start is None and width < n_factors):
             solved[rows] = _solve_by_entries(gathered, diagonal, pull)
         elif start is None:
@@ -108,55 +160,27 @@ def solve_rows(
         else:
             solved[rows] = _descend(gathered, diagonal, pull, start[rows])
 
-    batches = _batches(np.diff(entries.indptr), n_factors)
     n_threads = n_threads or os.cpu_count() or 1
-    if n_threads == 1 or len(batches) < 2:
-        for rows in batches:
-            solve_batch(rows)
+    if n_threads == 1 or len(entries.batches) < 2:
+        for batch in entries.batches:
+            solve_batch(batch)
     else:
         with ThreadPoolExecutor(n_threads) as pool:
-            list(pool.map(solve_batch, batches))
+            list(pool.map(solve_batch, entries.batches))
     return solved @ rotation.T
 
 
-def _batches(lengths: NDArray, n_factors: int) -> list[NDArray]:
-    """Rows of like length together, shortest first; within a batch the last row is the longest."""
-    order = np.argsort(lengths, kind="stable")
-    ascending = lengths[order]
-    batches, start = [], 0
-    while start < len(order):
-        width = int(ascending[start])
-        width = _padded(width + width // 8)  # at most an eighth is padding
-        alike = int(np.searchsorted(ascending, width, side="right"))
-        stop = min(alike, start + max(1, _BATCH_FLOATS // (width * n_factors)))
-        batches.append(order[start:stop])
-        start = stop
-    return batches
-
-
-def _padded(width: int) -> int:
-    """The least width from this one on that falls into equal pieces of at most `_PIECE`."""
-    n_pieces = max(1, -(-width // _PIECE))
-    return max(1, n_pieces * -(-width // n_pieces))
-
-
-def _gather(
-    entries: csr_matrix, rows: NDArray, width: int, vectors: Factors, buffer: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(n, width, n_factors) the vectors of each row's entries times the roots of their weights, and the
-    roots.
+def _gather(batch: _Batch, vectors: Factors, buffer: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n, width, n_factors) the vectors of each row's entries times the roots of their weights.
 
     The result lies in ``buffer``: taking fresh memory for it cost more than all the arithmetic.
     """
-    places = entries.indptr[rows, None] + np.arange(width)
-    is_entry = places < entries.indptr[rows + 1, None]
-    places[~is_entry] = 0
-    columns = np.where(is_entry, entries.indices[places], len(vectors) - 1)
-    roots = np.sqrt(np.where(is_entry, entries.data[places], np.float32(0)))
-    gathered = buffer[: columns.size * vectors.shape[1]].reshape(*columns.shape, vectors.shape[1])
-    np.take(vectors, columns, axis=0, mode="clip", out=gathered)
-    gathered *= roots[:, :, None]
-    return gathered, roots
+    shape = (*batch.columns.shape, vectors.shape[1])
+    gathered = buffer[: batch.columns.size * vectors.shape[1]].reshape(shape)
+    np.take(vectors, batch.columns, axis=0, mode="clip", out=gathered)
+    if not batch.is_plain:
+        gathered *= batch.roots[:, :, None]
+    return gathered
 
 
 def _solve_by_entries(gathered: NDArray, diagonal: NDArray, pull: NDArray) -> NDArray:
@@ -178,16 +202,13 @@ def _solve_by_factors(gathered: NDArray, diagonal: NDArray, pull: NDArray) -> ND
     return np.linalg.solve(system, pull[:, :, None])[:, :, 0]
 
 
-def _solve_in_pieces(
-    entries: csr_matrix, row: int, vectors: Factors, diagonal: NDArray, pull: NDArray
-) -> NDArray:
+def _solve_in_pieces(batch: _Batch, vectors: Factors, diagonal: NDArray, pull: NDArray) -> NDArray:
     """Exact, for one row whose entries do not fit into a batch."""
     system = np.diag(diagonal)
     step = max(1, _BATCH_FLOATS // vectors.shape[1])
-    for piece in range(entries.indptr[row], entries.indptr[row + 1], step):
-        stop = min(piece + step, entries.indptr[row + 1])
-        roots = np.sqrt(entries.data[piece:stop])
-        own = vectors[entries.indices[piece:stop]] * roots[:, None]
+    for piece in range(0, batch.columns.shape[1], step):
+        roots = batch.roots[0, piece : piece + step]
+        own = vectors[batch.columns[0, piece : piece + step]] * roots[:, None]
         system = system + own.T @ own
         pull = pull + roots @ own
     return np.linalg.solve(system, pull)

@@ -4,7 +4,11 @@ from pytest import approx
 from scipy.sparse import csr_matrix
 
 from recflow.algorithms import ridge
-from recflow.algorithms.ridge import solve_rows
+from recflow.algorithms.ridge import batch_rows
+
+
+def solve_rows(entries, vectors, *args, **kwargs):
+    return ridge.solve_rows(batch_rows(entries, vectors.shape[1]), vectors, *args, **kwargs)
 
 
 def solved_one_by_one(entries, vectors, shared_weight, regularization, prior):
