@@ -104,7 +104,7 @@ class _Environment(ImmutableSandboxedEnvironment):
     def call_binop(self, context, operator, left, right):
         if operator == "**" and isinstance(left, int) and isinstance(right, int):
             if left.bit_length() * max(right, 0) > _LARGEST_POWER:
-                raise _Limit(f"{left} ** {right} is too large a number")
+                raise _Limit("the power is too large a number")
         elif operator == "*":
             text, times = (right, left) if isinstance(left, int) else (left, right)
             if isinstance(text, str | list | tuple) and isinstance(times, int):

@@ -238,4 +238,6 @@ def _reason(status: int, seconds: float) -> SandboxError:
     """Why a child that said nothing is gone."""
     if status == -signal.SIGALRM:
         return _too_slow(seconds)
-    return SandboxLimit("It needs too much memory or is nested too deeply, and was stopped.")
+    if status < 0:  # killed by the kernel: memory, or the C stack
+        return SandboxLimit("It needs too much memory or is nested too deeply, and was stopped.")
+    return SandboxError(f"The process that ran it failed with status {status}.")

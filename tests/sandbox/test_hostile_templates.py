@@ -55,9 +55,8 @@ RUNAWAY = {
     "deep lists": "{{ " + "[" * 3000 + "]" * 3000 + " }}",
     "deep blocks": "{% if 1 %}" * 3000 + "{% endif %}" * 3000,
     "cycle of a list": "{% set x = namespace() %}{% set x.x = x %}{{ x.x.x.x }}{{ [x] * 10**8 }}",
-    "sum of huge": "{{ range(99999) | map('string') | sum(start='') }}",
     "slow sort": "{% for i in range(99999) %}{% set x = range(99999) | list | sort | list %}{% endfor %}",
-    "slow regular expression": "{{ ('a' * 10**6 ~ '!') | urlize }}{% for i in range(99999) %}{{ ('www.' * 9999) | urlize | length }}{% endfor %}",
+    "flood by links": "{{ ('a' * 10**6 ~ '!') | urlize }}{% for i in range(99999) %}{{ ('www.' * 9999) | urlize | length }}{% endfor %}",
 }
 
 
