@@ -34,7 +34,7 @@ from recflow.expressions.static_types import (
     common,
     list_of,
 )
-from recflow.expressions.syntax import (
+from recflow.expressions.tree import (
     Binary,
     Call,
     Chain,

@@ -70,8 +70,11 @@ def tag_matrix(values: Sequence[object]) -> sparse.csr_matrix:
 def _vector(value: object) -> NDArray[np.float32] | None:
     if not isinstance(value, list) or not all(type(part) in (int, float) for part in value):
         return None
-    with np.errstate(over="ignore"):  # beyond float32 is not finite, which is what is looked for
-        vector = np.array(value, dtype=np.float64).astype(np.float32)
+    try:
+        with np.errstate(over="ignore"):  # beyond float32 is not finite, which is what is looked for
+            vector = np.array(value, dtype=np.float64).astype(np.float32)
+    except OverflowError:  # a whole number of hundreds of digits
+        return None
     return vector if np.isfinite(vector).all() else None
 
 

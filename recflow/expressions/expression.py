@@ -14,12 +14,15 @@ from recflow.data.snapshot import ItemTable, TrainingView, UserTable
 from recflow.data.types import IndexVector
 from recflow.errors import ExpressionError
 from recflow.expressions import records
+from recflow.expressions.arrays import ItemArrays
 from recflow.expressions.checker import check
-from recflow.expressions.interpreter import STEPS_PER_FEEDBACK, Frame, compiled
+from recflow.expressions.frame import STEPS_PER_FEEDBACK, Frame
+from recflow.expressions.interpreter import compiled
 from recflow.expressions.static_types import ANY, BOOL, DURATION, MONTH, WEEKDAY, Type
-from recflow.expressions.syntax import Node, parse
+from recflow.expressions.syntax import parse
+from recflow.expressions.tree import Node
 from recflow.expressions.values import Fault, is_number, kind_of
-from recflow.expressions.vectorized import ItemArrays, vectorized
+from recflow.expressions.vectorized import vectorized
 
 Expects = Literal["number", "bool", "any"]
 Scope = Literal["score", "item", "user"]

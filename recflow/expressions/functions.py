@@ -12,8 +12,9 @@ from decimal import Decimal
 from typing import Protocol
 
 from recflow.expressions import times
-from recflow.expressions.syntax import INT_MAX, INT_MIN
 from recflow.expressions.values import (
+    INT_MAX,
+    INT_MIN,
     Duration,
     Fault,
     Groups,

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from recflow.expressions import patterns
+from recflow.expressions.frame import Frame, Run
 from recflow.expressions.functions import FUNCTION_BODIES, METHOD_BODIES
+from recflow.expressions.loops import LOOPS, Each, truth
 from recflow.expressions.static_types import FLOAT, Type
-from recflow.expressions.syntax import (
+from recflow.expressions.tree import (
     Binary,
     Call,
     Chain,
@@ -32,10 +34,7 @@ from recflow.expressions.syntax import (
 from recflow.expressions.values import (
     Fault,
     Groups,
-    ItemRecord,
     Record,
-    Time,
-    UserRecord,
     add,
     divide,
     equal,
@@ -51,51 +50,9 @@ from recflow.expressions.values import (
 )
 from recflow.expressions.vocabulary import FIELDS
 
-RECORD_FIELDS = {kind.name: fields for kind, fields in FIELDS.items()}
-
-#: Nodes one item may evaluate, and how many more for each row of its feedback.
-STEPS_PER_ITEM = 100_000
-STEPS_PER_FEEDBACK = 200
-
-
-class Frame:
-    """Everything an expression can see while it runs for one item or user.
-
-    Args:
-        now: what now() gives.
-        item: the item, None where there is none.
-        feedback: its positive feedback, oldest first.
-        user: the user, None where there is none.
-        steps: nodes that may be evaluated inside closures, so that no expression runs for ever.
-    """
-
-    __slots__ = ("acc", "element", "feedback", "index", "item", "now", "steps", "user", "variables")
-
-    def __init__(
-        self,
-        now: int,
-        item: ItemRecord | None = None,
-        feedback: list | None = None,
-        user: UserRecord | None = None,
-        steps: int | None = None,
-    ) -> None:
-        self.now = Time(now)
-        self.item = item
-        self.feedback = feedback
-        self.user = user
-        self.steps = STEPS_PER_ITEM + STEPS_PER_FEEDBACK * len(feedback or ()) if steps is None else steps
-        self.variables: dict[str, object] = {}
-        self.element: object = None
-        self.acc: object = None
-        self.index = 0
-
-    def spend(self, steps: int) -> None:
-        self.steps -= steps
-        if self.steps < 0:
-            raise Fault("The evaluation was stopped: this takes too many steps.")
-
-
-Run = Callable[[Frame], object]
+_RECORD_FIELDS = {kind.name: fields for kind, fields in FIELDS.items()}
+_LETTERS_PER_STEP = 64
+_STEPS_PER_PATTERN = 1_000
 
 
 class _Absent(Exception):
@@ -249,10 +206,20 @@ def _chain(node: Chain) -> Run:
 def _call(node: Call) -> Run:
     body = FUNCTION_BODIES[node.name]
     arguments = [_build(argument) for argument in node.arguments]
-    if len(arguments) == 1:
-        (only,) = arguments
-        return _guarded(node, lambda frame: body(frame, only(frame)))
-    return _guarded(node, lambda frame: body(frame, *[argument(frame) for argument in arguments]))
+
+    def run(frame: Frame) -> object:
+        values = [argument(frame) for argument in arguments]
+        _spend_for_texts(frame, *values)
+        return body(frame, *values)
+
+    return _guarded(node, run)
+
+
+def _spend_for_texts(frame: Frame, *values: object) -> None:
+    """Long texts cost more to work on than short ones."""
+    for value in values:
+        if type(value) is str and len(value) >= _LETTERS_PER_STEP:
+            frame.spend(len(value) // _LETTERS_PER_STEP)
 
 
 def _method(node: Method) -> Run:
@@ -277,7 +244,7 @@ def _method(node: Method) -> Run:
 def _unary(node: Unary) -> Run:
     operand = _build(node.operand)
     if node.operator == "not":
-        return _guarded(node, lambda frame: not _truth(operand(frame), "not"))
+        return _guarded(node, lambda frame: not truth(operand(frame), "not"))
     negative = node.operator == "-"
 
     def run(frame: Frame) -> object:
@@ -289,12 +256,6 @@ def _unary(node: Unary) -> Run:
         return wrapped(-value) if type(value) is int else -value
 
     return _guarded(node, run)
-
-
-def _truth(value: object, where: str) -> bool:
-    if type(value) is not bool:
-        raise Fault(f"{where} needs true or false, this is {kind_of(value)}.")
-    return value
 
 
 def _binary(node: Binary) -> Run:
@@ -323,13 +284,30 @@ def _binary(node: Binary) -> Run:
             return _guarded(node, lambda frame: _contains(frame, right(frame), left(frame)))
         case "..":
             return _guarded(node, lambda frame: _range(frame, left(frame), right(frame)))
+        case "+" | "contains" | "startsWith" | "endsWith" | "matches":
+            return _about_texts(node, left, right)
     operate = _OPERATORS[operator]
     return _guarded(node, lambda frame: operate(left(frame), right(frame)))
 
 
+def _about_texts(node: Binary, left: Run, right: Run) -> Run:
+    operate = _OPERATORS[node.operator]
+    # A pattern that is written down was read when the expression was checked; others have to be read anew.
+    is_new_pattern = node.operator == "matches" and not isinstance(node.right, Literal)
+
+    def run(frame: Frame) -> object:
+        first, second = left(frame), right(frame)
+        _spend_for_texts(frame, first, second)
+        if is_new_pattern:
+            frame.spend(_STEPS_PER_PATTERN)
+        return operate(first, second)
+
+    return _guarded(node, run)
+
+
 def _decided(value: object, operator: str) -> bool:
     """An operand of and or or: nil counts as false, so that a missing label does."""
-    return value is not None and _truth(value, operator)
+    return value is not None and truth(value, operator)
 
 
 def _contains(frame: Frame, container: object, needle: object) -> bool:
@@ -343,7 +321,7 @@ def _contains(frame: Frame, container: object, needle: object) -> bool:
     if isinstance(container, dict):
         if type(needle) is not str:
             raise Fault(f"in looks for a text in {kind_of(container)}, this is {kind_of(needle)}.")
-        return needle in (RECORD_FIELDS[container.kind] if isinstance(container, Record) else container)
+        return needle in (_RECORD_FIELDS[container.kind] if isinstance(container, Record) else container)
     raise Fault(f"in does not fit {kind_of(container)}; write contains for a part of a text.")
 
 
@@ -356,7 +334,7 @@ def _range(frame: Frame, low: object, high: object) -> list[int]:
     return list(range(low, high + 1))
 
 
-def _about_texts(operator: str, test: Callable[[str, str], bool]) -> Callable[[object, object], bool]:
+def _between_texts(operator: str, test: Callable[[str, str], bool]) -> Callable[[object, object], bool]:
     def run(left: object, right: object) -> bool:
         if left is None or right is None:
             return False
@@ -374,10 +352,10 @@ _OPERATORS: dict[str, Callable[[object, object], object]] = {
     "/": divide,
     "%": remainder,
     "^": power,
-    "contains": _about_texts("contains", lambda text, part: part in text),
-    "startsWith": _about_texts("startsWith", str.startswith),
-    "endsWith": _about_texts("endsWith", str.endswith),
-    "matches": _about_texts("matches", patterns.matches),
+    "contains": _between_texts("contains", lambda text, part: part in text),
+    "startsWith": _between_texts("startsWith", str.startswith),
+    "endsWith": _between_texts("endsWith", str.endswith),
+    "matches": _between_texts("matches", patterns.matches),
 }
 
 
@@ -385,7 +363,7 @@ def _conditional(node: Conditional) -> Run:
     condition, yes, no = _build(node.condition), _build(node.yes), _build(node.no)
 
     def run(frame: Frame) -> object:
-        return yes(frame) if _truth(condition(frame), "The condition") else no(frame)
+        return yes(frame) if truth(condition(frame), "The condition") else no(frame)
 
     return _guarded(node, run)
 
@@ -427,7 +405,7 @@ def _closure(node: Closure) -> Run:
     collection = _build(node.collection)
     each = _each(node.predicate)
     extra = _build(node.extra) if node.extra is not None else None
-    loop = _LOOPS[node.name]
+    loop = LOOPS[node.name]
     if node.name == "sum":  # an empty sum is 0 of the type it would have had, as in vectorized.py
         extra = _zero_of(node.type)
 
@@ -442,9 +420,6 @@ def _closure(node: Closure) -> Run:
             frame.element, frame.acc, frame.index = above
 
     return _guarded(node, run)
-
-
-Each = Callable[[Frame, object, int], object]
 
 
 def _each(predicate: Node | None) -> Each:
@@ -469,121 +444,10 @@ def _each(predicate: Node | None) -> Each:
     return each
 
 
-def _hits(frame: Frame, values: list, each: Each):
-    """Place of each element that meets the condition, found as they are asked for."""
-    for index, element in enumerate(values):
-        if _truth(each(frame, element, index), "The condition"):
-            yield index
-
-
 def _zero_of(kind: Type) -> Run:
     zero = 0.0 if kind == FLOAT else 0
     return lambda frame: zero
 
-
-def _sum(frame: Frame, values: list, each: Each, zero: Run) -> object:
-    total = zero(frame)
-    for index, element in enumerate(values):
-        total = add(each(frame, element, index), total)
-    return total
-
-
-def _reduce(frame: Frame, values: list, each: Each, extra: Run | None) -> object:
-    if extra is not None:
-        total, rest = extra(frame), enumerate(values)
-    elif values:
-        total, rest = values[0], list(enumerate(values))[1:]
-    else:
-        raise Fault("reduce of an empty list needs a third argument to start from.")
-    for index, element in rest:
-        frame.acc = total
-        total = each(frame, element, index)
-    return total
-
-
-def _group_by(frame: Frame, values: list, each: Each, extra: None) -> Groups:
-    groups = Groups()
-    for index, element in enumerate(values):
-        groups.setdefault(map_key(each(frame, element, index)), []).append(element)
-    return groups
-
-
-def _sort_by(frame: Frame, values: list, each: Each, extra: Run | None) -> list:
-    order = extra(frame) if extra is not None else "asc"
-    if order not in ("asc", "desc"):
-        raise Fault("The order is 'asc' or 'desc'.")
-    keyed = [(each(frame, element, index), element) for index, element in enumerate(values)]
-    for key, _ in keyed[:1]:
-        ordered("<", key, key)  # even one element has to be of a kind that can be sorted
-    frame.spend(len(keyed) * max(1, len(keyed).bit_length()))
-    return [
-        element for _, element in sorted(keyed, key=lambda pair: _SortKey(pair[0]), reverse=order == "desc")
-    ]
-
-
-class _SortKey:
-    """Compares by the rules of the language, which refuse what cannot be compared."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: object) -> None:
-        self.value = value
-
-    def __lt__(self, other: _SortKey) -> bool:
-        return ordered("<", self.value, other.value)
-
-
-def _count(frame: Frame, values: list, each: Each, extra: None) -> int:
-    return sum(1 for _ in _hits(frame, values, each))
-
-
-def _any(frame: Frame, values: list, each: Each, extra: None) -> bool:
-    return any(True for _ in _hits(frame, values, each))
-
-
-def _all(frame: Frame, values: list, each: Each, extra: None) -> bool:
-    return all(_truth(each(frame, element, i), "The condition") for i, element in enumerate(values))
-
-
-def _none(frame: Frame, values: list, each: Each, extra: None) -> bool:
-    return not _any(frame, values, each, extra)
-
-
-def _one(frame: Frame, values: list, each: Each, extra: None) -> bool:
-    return _count(frame, values, each, extra) == 1
-
-
-def _filter(frame: Frame, values: list, each: Each, extra: None) -> list:
-    return [values[index] for index in _hits(frame, values, each)]
-
-
-def _map(frame: Frame, values: list, each: Each, extra: None) -> list:
-    return [each(frame, element, index) for index, element in enumerate(values)]
-
-
-def _find(frame: Frame, values: list, each: Each, extra: None) -> object:
-    return next((values[index] for index in _hits(frame, values, each)), None)
-
-
-def _find_index(frame: Frame, values: list, each: Each, extra: None) -> int | None:
-    return next(_hits(frame, values, each), None)
-
-
-_LOOPS: dict[str, Callable[..., object]] = {
-    "count": _count,
-    "any": _any,
-    "all": _all,
-    "none": _none,
-    "one": _one,
-    "filter": _filter,
-    "map": _map,
-    "sum": _sum,
-    "find": _find,
-    "findIndex": _find_index,
-    "reduce": _reduce,
-    "groupBy": _group_by,
-    "sortBy": _sort_by,
-}
 
 _BUILDERS: dict[type[Node], Callable[..., Run]] = {
     Literal: _literal,

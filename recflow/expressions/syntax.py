@@ -6,9 +6,7 @@ too deep for the recursive passes behind it is refused while it grows.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import cache
 
 from lark import Lark, Token, v_args
@@ -17,180 +15,33 @@ from lark.tree import Meta
 from lark.visitors import Transformer_NonRecursive
 
 from recflow.errors import ExpressionError
-from recflow.expressions.static_types import ANY, Type
+from recflow.expressions.literals import literal_value, unquoted
+from recflow.expressions.tree import (
+    Binary,
+    Call,
+    Chain,
+    Closure,
+    Conditional,
+    Index,
+    Let,
+    ListLiteral,
+    Literal,
+    MapLiteral,
+    Member,
+    Method,
+    Name,
+    Node,
+    Pointer,
+    Slice,
+    Unary,
+)
 
 MAX_LENGTH = 10_000
 MAX_DEPTH = 150
-INT_MIN, INT_MAX = -(2**63), 2**63 - 1
+MAX_SIZE = MAX_LENGTH  # a < b < c holds b twice, and what stands in b is held twice at every level
 
 _ORDERINGS = {"<", "<=", ">", ">="}
 _SPELLINGS = {"&&": "and", "||": "or", "!": "not", "**": "^"}
-_SIMPLE_ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
-_ESCAPE = re.compile(
-    r"\\(?:(?P<octal>[0-7]{3})|x(?P<x>[0-9a-fA-F]{2})|u(?P<u>[0-9a-fA-F]{4})|u\{(?P<braced>[0-9a-fA-F]{1,6})\}"
-    r"|U(?P<big>[0-9a-fA-F]{8})|(?P<simple>.))",
-    re.DOTALL,
-)
-
-
-@dataclass(eq=False, kw_only=True)
-class Node:
-    """A piece of an expression.
-
-    Args:
-        start: offset of its first character.
-        end: offset behind its last one.
-        depth: levels of nodes from here down.
-        size: nodes from here down, which is what evaluating it once costs.
-        type: static type, filled in by the checker.
-    """
-
-    start: int
-    end: int
-    depth: int = 1
-    size: int = 1
-    type: Type = field(default=ANY, repr=False)
-
-    def children(self) -> Iterator[Node]:
-        """The nodes directly below."""
-        for value in vars(self).values():
-            if isinstance(value, Node):
-                yield value
-            elif isinstance(value, tuple):
-                yield from (part for part in value if isinstance(part, Node))
-
-
-@dataclass(eq=False, kw_only=True)
-class Literal(Node):
-    """A number, text, true, false or nil."""
-
-    value: object
-
-
-@dataclass(eq=False, kw_only=True)
-class Name(Node):
-    """item, feedback, user, or what a ``let`` bound."""
-
-    name: str
-
-
-@dataclass(eq=False, kw_only=True)
-class Pointer(Node):
-    """What a closure stands at: "" is the element, else "acc" or "index"."""
-
-    name: str
-
-
-@dataclass(eq=False, kw_only=True)
-class Member(Node):
-    """``base.name``; ``?.`` when optional."""
-
-    base: Node
-    name: str
-    optional: bool = False
-
-
-@dataclass(eq=False, kw_only=True)
-class Index(Node):
-    """``base[index]``; ``?.[`` when optional."""
-
-    base: Node
-    index: Node
-    optional: bool = False
-
-
-@dataclass(eq=False, kw_only=True)
-class Slice(Node):
-    """``base[first:last]``, either bound may be missing."""
-
-    base: Node
-    first: Node | None
-    last: Node | None
-
-
-@dataclass(eq=False, kw_only=True)
-class Chain(Node):
-    """A run of members that is nil as a whole as soon as the base of one ``?.`` in it is nil."""
-
-    inner: Node
-
-
-@dataclass(eq=False, kw_only=True)
-class Call(Node):
-    """``name(arguments)``."""
-
-    name: str
-    arguments: tuple[Node, ...]
-
-
-@dataclass(eq=False, kw_only=True)
-class Method(Node):
-    """``base.name(arguments)``."""
-
-    base: Node
-    name: str
-    arguments: tuple[Node, ...]
-    optional: bool = False
-
-
-@dataclass(eq=False, kw_only=True)
-class Closure(Node):
-    """``name(collection, predicate, extra)``: the predicate runs once an element."""
-
-    name: str
-    collection: Node
-    predicate: Node | None
-    extra: Node | None
-
-
-@dataclass(eq=False, kw_only=True)
-class Unary(Node):
-    """``not``, ``-`` or ``+`` before an operand."""
-
-    operator: str
-    operand: Node
-
-
-@dataclass(eq=False, kw_only=True)
-class Binary(Node):
-    """Two operands; the operator in its first spelling (``and``, not ``&&``)."""
-
-    operator: str
-    left: Node
-    right: Node
-
-
-@dataclass(eq=False, kw_only=True)
-class Conditional(Node):
-    """``condition ? yes : no`` and ``if condition {yes} else {no}``."""
-
-    condition: Node
-    yes: Node
-    no: Node
-
-
-@dataclass(eq=False, kw_only=True)
-class Let(Node):
-    """``let name = value; body``."""
-
-    name: str
-    value: Node
-    body: Node
-
-
-@dataclass(eq=False, kw_only=True)
-class ListLiteral(Node):
-    """``[a, b]``."""
-
-    elements: tuple[Node, ...]
-
-
-@dataclass(eq=False, kw_only=True)
-class MapLiteral(Node):
-    """``{key: value}``; plain keys are text literals."""
-
-    keys: tuple[Node, ...]
-    values: tuple[Node, ...]
 
 
 def parse(text: str) -> Node:
@@ -263,7 +114,7 @@ class _Builder(Transformer_NonRecursive):
 
     @_with_meta
     def literal(self, meta: Meta, children: list) -> Node:
-        return _node(Literal, meta, value=_literal_value(children[0]))
+        return _node(Literal, meta, value=literal_value(children[0]))
 
     @_with_meta
     def name(self, meta: Meta, children: list) -> Node:
@@ -298,7 +149,7 @@ class _Builder(Transformer_NonRecursive):
 
     def pair(self, children: list) -> tuple[Node, Node]:
         key, value = children
-        text = _unquote(key) if key.type == "STRING" else str(key)
+        text = unquoted(key) if key.type == "STRING" else str(key)
         return Literal(start=key.start_pos, end=key.end_pos, value=text), value
 
     def computed_pair(self, children: list) -> tuple[Node, Node]:
@@ -422,6 +273,12 @@ def _sized(node: Node) -> Node:
             position=node.start,
             length=node.end - node.start,
         )
+    if node.size > MAX_SIZE:
+        raise ExpressionError(
+            f"The expression has more than {MAX_SIZE:,} parts here; in a < b < c, b counts twice.",
+            position=node.start,
+            length=node.end - node.start,
+        )
     return node
 
 
@@ -455,64 +312,3 @@ def _unchained(base: Node) -> Node:
 
 def _chained(link: Node, meta: Meta, is_chain: bool) -> Node:
     return _node(Chain, meta, inner=link) if is_chain else link
-
-
-def _literal_value(token: Token) -> object:
-    match token.type:
-        case "TRUE":
-            return True
-        case "FALSE":
-            return False
-        case "NIL":
-            return None
-        case "STRING":
-            return _unquote(token)
-        case "RAW_STRING":
-            return str(token)[1:-1]
-    return _number(token)
-
-
-def _number(token: Token) -> int | float:
-    digits = token.replace("_", "").lower()
-    base = {"0x": 16, "0b": 2, "0o": 8}.get(digits[:2])
-    try:
-        if base:
-            value: int | float = int(digits[2:], base)
-        elif "." in digits or "e" in digits:
-            value = float(digits)
-        else:
-            value = int(digits)
-    except ValueError:
-        raise ExpressionError(
-            f"{token} is not a number.", position=token.start_pos, length=len(token)
-        ) from None
-    if value > INT_MAX and (isinstance(value, int) or value == float("inf")):
-        raise ExpressionError(
-            f"The number {_shortened(token)} is too large.", position=token.start_pos, length=len(token)
-        )
-    return value
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= 24 else f"{text[:20]}…"
-
-
-def _unquote(token: Token) -> str:
-    def replaced(match: re.Match) -> str:
-        digits = match["x"] or match["u"] or match["braced"] or match["big"]
-        if match["octal"] or digits:
-            code = int(match["octal"], 8) if match["octal"] else int(digits, 16)
-            is_character = code <= 0x10FFFF and not 0xD800 <= code <= 0xDFFF
-            return chr(code) if is_character else "\ufffd"
-        simple = match["simple"]
-        if simple in ("\\", token[0]):
-            return simple
-        if simple not in _SIMPLE_ESCAPES:
-            raise ExpressionError(
-                f"\\{simple} has no meaning in a text; write \\\\ for a backslash.",
-                position=token.start_pos + 1 + match.start(),
-                length=2,
-            )
-        return _SIMPLE_ESCAPES[simple]
-
-    return _ESCAPE.sub(replaced, token[1:-1])

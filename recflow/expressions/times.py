@@ -6,8 +6,7 @@ import re
 from collections.abc import Callable
 
 from recflow.data.types import MICROSECONDS_PER_DAY, NO_TIME
-from recflow.expressions.syntax import INT_MAX
-from recflow.expressions.values import Duration, Fault, Month, Time, Weekday
+from recflow.expressions.values import INT_MAX, Duration, Fault, Month, Time, Weekday
 
 _SECOND = 1_000_000
 _HOUR = 3_600 * _SECOND

@@ -12,9 +12,10 @@ import math
 from collections.abc import Callable
 
 from recflow.errors import ExpressionError
-from recflow.expressions.syntax import INT_MAX, INT_MIN, Node
+from recflow.expressions.tree import Node
 
-MAX_TEXT = 1_000_000
+INT_MIN, INT_MAX = -(2**63), 2**63 - 1
+MAX_TEXT = 100_000
 NANOSECONDS_PER_MICROSECOND = 1_000
 
 
