@@ -146,11 +146,11 @@ def solve_rows(
         if width == 0:
             solved[rows] = pull / diagonal
             return
-        if width * n_factors > _BATCH_FLOATS:
-            solved[rows] = _solve_in_pieces(batch, rotated, diagonal[0], pull[0])
-            return
         if not hasattr(per_thread, "buffer"):
-            per_thread.buffer = np.empty(_BATCH_FLOATS, np.float32)
+            per_thread.buffer = np.empty(max(_BATCH_FLOATS, n_factors), np.float32)
+        if width * n_factors > _BATCH_FLOATS:
+            solved[rows] = _solve_in_pieces(batch, rotated, diagonal[0], pull[0], per_thread.buffer)
+            return
         gathered = _gather(batch, rotated, per_thread.buffer)
         pull += _combined(batch.roots, gathered)
         if width <= _FEW_ENTRIES or (start is None and width < n_factors):
@@ -202,15 +202,17 @@ def _solve_by_factors(gathered: NDArray, diagonal: NDArray, pull: NDArray) -> ND
     return np.linalg.solve(system, pull[:, :, None])[:, :, 0]
 
 
-def _solve_in_pieces(batch: _Batch, vectors: Factors, diagonal: NDArray, pull: NDArray) -> NDArray:
+def _solve_in_pieces(
+    batch: _Batch, vectors: Factors, diagonal: NDArray, pull: NDArray, buffer: NDArray[np.float32]
+) -> NDArray:
     """Exact, for one row whose entries do not fit into a batch."""
     system = np.diag(diagonal)
     step = max(1, _BATCH_FLOATS // vectors.shape[1])
-    for piece in range(0, batch.columns.shape[1], step):
-        roots = batch.roots[0, piece : piece + step]
-        own = vectors[batch.columns[0, piece : piece + step]] * roots[:, None]
-        system = system + own.T @ own
-        pull = pull + roots @ own
+    for first in range(0, batch.columns.shape[1], step):
+        columns, roots = (part[:, first : first + step] for part in (batch.columns, batch.roots))
+        gathered = _gather(_Batch(batch.rows, columns, roots, batch.is_plain), vectors, buffer)[0]
+        system += gathered.T @ gathered
+        pull = pull + roots[0] @ gathered
     return np.linalg.solve(system, pull)
 
 
