@@ -125,7 +125,7 @@ class _Session:
         if self.shrunk_to is not None:
             options = replace(options, token_limit=self.shrunk_to)
         shown = [self.candidates[position] for position in positions]
-        prompt = await build_messages(self.template, self.user, self.feedback, shown)
+        prompt = await build_messages(self.template, self.user, self.feedback, shown, options)
         if not prompt.fits:
             raise _DoesNotFit(prompt, options.token_limit)
         return prompt
@@ -298,7 +298,8 @@ async def _rank_at_once(session: _Session, asked: list[int]) -> LlmRanking:
         if size < 2:
             raise
         session.notes.append(
-            f"{len(asked)} candidates do not fit {problem.limit} tokens; they were ranked in windows of {size}."
+            f"{len(asked)} candidates do not fit {problem.limit} tokens; "
+            f"they were ranked in windows of {size}."
         )
         return await _rank_in_windows(session, asked, size, max(1, size // 2))
     order = [asked[place] for place in reading.order]

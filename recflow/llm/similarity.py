@@ -1,4 +1,4 @@
-"""How alike two texts are: cosine of weighted words and letter groups. All the intelligence of the stand-in."""
+"""How alike two texts are: cosine of weighted words and letter groups. All that the stand-in knows."""
 
 from __future__ import annotations
 
