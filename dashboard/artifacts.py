@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from recflow.data.snapshot import Snapshot, TrainingView
-from recflow.data.types import TextColumn, Vocabulary
-from recflow.engine.registry import FITTERS, ModelSpec
+from recflow.data.types import Vocabulary
+from recflow.engine.registry import FITTERS, ModelSpec, Renumbering
 from recflow.errors import NotTrained
 
 logger = logging.getLogger(__name__)
@@ -40,12 +40,14 @@ class Artifact:
         version: its folder's name; later ones sort later.
         model: the frozen dataclass its fitter made.
         item_ids: the items it knows, in its own numbering.
+        user_ids: the users it knows, in its own numbering; None when it holds nothing about users.
         meta: spec, metrics, seconds, feedback it was made of, Unix time.
     """
 
     version: str
     model: Any
     item_ids: Vocabulary
+    user_ids: Vocabulary | None
     meta: dict[str, Any]
 
 
@@ -144,7 +146,8 @@ class ArtifactStore:
                 },
             }
             version = f"{int(self._clock() * 1000):015d}"
-            artifact = Artifact(version, model, view.snapshot.items.ids, meta)
+            user_ids = view.snapshot.users.ids if FITTERS[spec.kind].knows_users else None
+            artifact = Artifact(version, model, view.snapshot.items.ids, user_ids, meta)
             _write(self.folder / spec.key / version, artifact)
             with self._lock:
                 self._loaded[spec.key] = artifact
@@ -160,28 +163,34 @@ class ArtifactStore:
             shutil.rmtree(self.folder / key / version, ignore_errors=True)
 
     def _renumbered(self, spec: ModelSpec, artifact: Artifact, snapshot: Snapshot) -> Any:
-        if _same_ids(artifact.item_ids, snapshot.items.ids):
+        users = None if artifact.user_ids is None else snapshot.users.ids
+        if _same_ids(artifact.item_ids, snapshot.items.ids) and _same_ids(artifact.user_ids, users):
             return artifact.model
         place = (spec.key, artifact.version, snapshot.version)
         with self._lock:
             if place in self._fitted_to:
                 return self._fitted_to[place]
-        item_map = snapshot.items.ids.find_many(artifact.item_ids.ids.all())
-        model = FITTERS[spec.kind].remap(artifact.model, item_map, snapshot.n_items)
+        items = _renumbering(artifact.item_ids, snapshot.items.ids)
+        renumbered_users = users and _renumbering(artifact.user_ids, users)
+        model = FITTERS[spec.kind].remap(artifact.model, items, renumbered_users)
         with self._lock:
             self._fitted_to = {k: v for k, v in self._fitted_to.items() if k[0] != spec.key}
             self._fitted_to[place] = model
         return model
 
 
-def _same_ids(one: Vocabulary, other: Vocabulary) -> bool:
-    if one is other:
-        return True
+def _same_ids(one: Vocabulary | None, other: Vocabulary | None) -> bool:
+    if one is None or other is None or one is other:
+        return one is other
     return (
         len(one) == len(other)
         and np.array_equal(one.ids.blob, other.ids.blob)
         and np.array_equal(one.ids.offsets, other.ids.offsets)
     )
+
+
+def _renumbering(old: Vocabulary, new: Vocabulary) -> Renumbering:
+    return Renumbering(new.find_many(old.ids.all()), len(new))
 
 
 def _write(folder: Path, artifact: Artifact) -> None:
@@ -193,8 +202,9 @@ def _write(folder: Path, artifact: Artifact) -> None:
             np.save(folder / f"{field.name}.npy", value)
         else:
             values[field.name] = value
-    for part, array in artifact.item_ids.arrays.items():
-        np.save(folder / f"ids-{part}.npy", array)
+    for name, ids in (("items", artifact.item_ids), ("users", artifact.user_ids)):
+        for part, array in ids.arrays.items() if ids else ():
+            np.save(folder / f"{name}-{part}.npy", array)
     meta = artifact.meta | {"values": values}
     draft = folder / "meta.json.draft"
     draft.write_text(json.dumps(meta), encoding="utf-8")
@@ -209,7 +219,11 @@ def _read(folder: Path, model: type) -> Artifact:
             path = folder / f"{field.name}.npy"
             mapped = np.load(path, mmap_mode="r")
             values[field.name] = np.asarray(mapped) if mapped.size else np.load(path)
+    return Artifact(folder.name, model(**values), _ids(folder, "items"), _ids(folder, "users"), meta)
+
+
+def _ids(folder: Path, name: str) -> Vocabulary | None:
+    if not (folder / f"{name}-blob.npy").exists():
+        return None
     parts = ("blob", "offsets", "hashes", "order")
-    ids = Vocabulary.from_arrays({part: np.load(folder / f"ids-{part}.npy") for part in parts})
-    assert isinstance(ids.ids, TextColumn)
-    return Artifact(folder.name, model(**values), ids, meta)
+    return Vocabulary.from_arrays({part: np.load(folder / f"{name}-{part}.npy") for part in parts})

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from recflow.data.building import ItemRow, UserRow
 from recflow.data.types import NO_TIME
 
+#: Characters an id, a feedback type included, may have: what Gorse can keep in MySQL.
+MAX_ID = 256
+
 
 @dataclass(frozen=True, slots=True)
 class UserRecord:

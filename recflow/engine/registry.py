@@ -17,9 +17,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from recflow.data.feedback import FeedbackRules
+from recflow.data.types import IndexVector
 from recflow.engine import flow as flow_limits
 from recflow.engine.values import Candidates, RunOptions, UserContext
 from recflow.errors import UnknownNodeType
@@ -254,22 +257,47 @@ def node_type(name: str) -> NodeType:
         raise UnknownNodeType(f"This server has no node type {name!r}; it has {known}") from None
 
 
+@dataclass(frozen=True, eq=False)
+class Renumbering:
+    """Where the rows of an older snapshot are in a newer one.
+
+    Args:
+        places: (n_old,) the new index of each old row, -1 for one that is gone.
+        n: rows of the newer snapshot.
+    """
+
+    places: IndexVector
+    n: int
+
+    def scatter(self, rows: NDArray, fill: float) -> NDArray:
+        """(n, ...) the rows at their new places, ``fill`` in the rows that are new."""
+        scattered = np.full((self.n, *rows.shape[1:]), fill, dtype=rows.dtype)
+        kept = self.places >= 0
+        scattered[self.places[kept]] = rows[kept]
+        return scattered
+
+    def rename(self, indices: NDArray[np.integer]) -> NDArray[np.int32]:
+        """Indices as they are now; -1 stays -1, and so becomes one that is gone."""
+        return np.where(indices >= 0, self.places[indices], -1).astype(np.int32)
+
+
 @dataclass(frozen=True)
 class Fitter:
     """How one kind of model is made.
 
     ``fit(view, params, rng, progress, check)`` returns a frozen dataclass of arrays and plain values;
-    ``progress(share, text)`` reports, ``check()`` raises when the fit was cancelled. ``remap(model, item_map,
-    n_items)`` renumbers its items for a newer snapshot: ``item_map[old]`` is the new index, -1 for one that
-    is gone; items the model never saw must come out without a score.
+    ``progress(share, text)`` reports, ``check()`` raises when the fit was cancelled. ``remap(model, items,
+    users)`` brings it to the numbers of a newer snapshot; what the model never saw must come out without a
+    score. ``users`` is None unless the kind ``knows_users``.
     """
 
     kind: str
     label: str
     model: type
     fit: Callable[..., Any]
-    remap: Callable[[Any, Any, int], Any]
+    remap: Callable[[Any, Renumbering, Renumbering | None], Any]
     cost: Callable[[Any, Mapping[str, Any]], float] = field(default=lambda view, params: 0.0)
+    knows_users: bool = False
 
 
 FITTERS: dict[str, Fitter] = {}
@@ -280,8 +308,9 @@ def fits(
     *,
     label: str,
     model: type,
-    remap: Callable[[Any, Any, int], Any],
+    remap: Callable[[Any, Renumbering, Renumbering | None], Any],
     cost: Callable[[Any, Mapping[str, Any]], float] = lambda view, params: 0.0,
+    knows_users: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register the decorated function as the fitter of a kind of model.
 
@@ -289,12 +318,13 @@ def fits(
         kind: as ModelSpec says it.
         label: as people say it.
         model: the frozen dataclass it returns.
-        remap: renumbers the items of a model for a newer snapshot.
+        remap: brings a model to the numbers of a newer snapshot.
         cost: (view, params) -> about how many seconds it takes; a preview fits cheap ones itself.
+        knows_users: the model holds something for each user, so users have to be renumbered too.
     """
 
     def register(fit: Callable[..., Any]) -> Callable[..., Any]:
-        FITTERS[kind] = Fitter(kind, label, model, fit, remap, cost)
+        FITTERS[kind] = Fitter(kind, label, model, fit, remap, cost, knows_users)
         return fit
 
     return register

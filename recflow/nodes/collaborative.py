@@ -21,7 +21,7 @@ from recflow.algorithms.als import AlsParams, FactorModel, fit_als, fold_in, sco
 from recflow.data.feedback import FeedbackRules
 from recflow.data.snapshot import TrainingView
 from recflow.engine.context import RunContext
-from recflow.engine.registry import ModelSpec, fits, node
+from recflow.engine.registry import ModelSpec, Renumbering, fits, node
 from recflow.engine.settings import Duration, NodeSettings, ui
 from recflow.engine.values import Candidates, UserContext
 from recflow.errors import NoFeedback
@@ -100,11 +100,8 @@ def _cost(view: TrainingView, params: dict[str, Any]) -> float:
     return params["n_epochs"] * (len(view.positive) * f * f + rows * f**3) / 1e9
 
 
-def _remap(model: FactorModel, item_map: np.ndarray, n_items: int) -> FactorModel:
-    factors = np.full((n_items, model.item_factors.shape[1]), np.nan, dtype=model.item_factors.dtype)
-    kept = item_map >= 0
-    factors[item_map[kept]] = model.item_factors[kept]
-    return replace(model, item_factors=factors)
+def _remap(model: FactorModel, items: Renumbering, users: Renumbering | None) -> FactorModel:
+    return replace(model, item_factors=items.scatter(model.item_factors, np.nan))
 
 
 @fits("mf", label="Matrix factorization", model=FactorModel, remap=_remap, cost=_cost)

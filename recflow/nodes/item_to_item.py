@@ -25,7 +25,7 @@ from recflow.algorithms.neighbors import (
 from recflow.data.feedback import FeedbackRules
 from recflow.data.snapshot import TrainingView
 from recflow.engine.context import RunContext
-from recflow.engine.registry import ModelSpec, fits, node
+from recflow.engine.registry import ModelSpec, Renumbering, fits, node
 from recflow.engine.settings import NodeSettings, ui
 from recflow.engine.values import Candidates, UserContext
 from recflow.errors import ExpressionError, NoFeedback
@@ -84,15 +84,10 @@ def _cost(view: TrainingView, params: dict[str, Any]) -> float:
     return view.snapshot.n_items**2 / 2e7
 
 
-def _remap(model: Neighbors, item_map: np.ndarray, n_items: int) -> Neighbors:
-    kept = item_map >= 0
-    width = model.indices.shape[1]
-    indices = np.full((n_items, width), -1, dtype=np.int32)
-    scores = np.zeros((n_items, width), dtype=np.float32)
-    renamed = np.where(model.indices >= 0, item_map[model.indices], -1)
-    indices[item_map[kept]] = renamed[kept]
-    scores[item_map[kept]] = model.scores[kept]
-    return replace(model, indices=indices, scores=np.where(indices >= 0, scores, 0).astype(np.float32))
+def _remap(model: Neighbors, items: Renumbering, users: Renumbering | None) -> Neighbors:
+    indices = items.scatter(items.rename(model.indices), -1)
+    scores = items.scatter(model.scores, 0.0)
+    return replace(model, indices=indices, scores=np.where(indices >= 0, scores, np.float32(0)))
 
 
 @fits("item-neighbors", label="Item neighbors", model=Neighbors, remap=_remap, cost=_cost)

@@ -18,11 +18,13 @@ from recflow.data.feedback import FeedbackRules
 from recflow.engine.context import RunContext
 from recflow.engine.registry import ModelSpec, node
 from recflow.engine.values import Candidates, Step, places
-from recflow.nodes.ranker import mf, none
+from recflow.nodes.ranker import fm, hybrid, mf, none
 
-KINDS: dict[str, Any] = {"mf": mf, "none": none}
+KINDS: dict[str, Any] = {"mf": mf, "hybrid": hybrid, "fm": fm, "none": none}
 
-Settings = Annotated[mf.MfSettings | none.NoneSettings, Field(discriminator="kind")]
+Settings = Annotated[
+    mf.MfSettings | hybrid.HybridSettings | fm.FmSettings | none.NoneSettings, Field(discriminator="kind")
+]
 
 
 def models(settings: Any, rules: FeedbackRules) -> list[ModelSpec]:

@@ -1,0 +1,20 @@
+import numpy as np
+
+from recflow.data.labels import number_matrix, word_matrix
+
+
+def test_words_are_counted_once_and_without_case():
+    words = word_matrix(["The Matrix", "the the matrix reloaded", ""])
+    # the, matrix, reloaded
+    assert words.toarray().tolist() == [[1, 1, 0], [1, 1, 1], [0, 0, 0]]
+
+
+def test_numbers_are_found_by_their_path_and_lists_and_truths_are_none():
+    matrix = number_matrix([{"year": 1999, "s": {"n": 2.5}, "v": [1, 2], "t": True}, None, {"s": {"n": 1}}])
+    assert matrix.shape == (3, 2)
+    columns = {tuple(column[~np.isnan(column)]) for column in matrix.T}
+    assert columns == {(1999.0,), (2.5, 1.0)}
+
+
+def test_a_number_beyond_all_measure_is_left_out():
+    assert number_matrix([{"x": 10**400}]).size == 0
