@@ -279,6 +279,8 @@ class _Checker:
             elif DURATION in (left, right):
                 hint = "; make the duration a number with .Hours() or .Seconds()"
             return self._refuse(node, f"{node.operator} does not fit {left} and {right}{hint}.")
+        if node.operator == "%" and isinstance(node.right, Literal) and node.right.value == 0:
+            return self._refuse(node, "% by zero has no result.")
         if (
             node.operator == "matches"
             and isinstance(node.right, Literal)

@@ -127,6 +127,7 @@ def test_mean_value_of_no_feedback_is_no_number():
         ("item.Timestamp.Month() == 3", 0, "int(...)"),
         ("'a' in 'abc'", 0, "contains"),
         ("", 0, "empty"),
+        ("7 % 0", 0, "by zero"),
     ],
 )
 def test_expression_outside_the_language_is_refused_with_place_and_reason(text, position, reason):
