@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
@@ -31,7 +32,7 @@ class StaticForEver:
 
     def __init__(self, folder: Path, url: str) -> None:
         self._prefix = url.rstrip("/")
-        self._files = GZipMiddleware(_Immutable(directory=folder), minimum_size=1024)
+        self._files = ExceptionMiddleware(GZipMiddleware(_Immutable(directory=folder), minimum_size=1024))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not scope["path"].startswith(f"{self._prefix}/"):

@@ -14,8 +14,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ import numpy as np
 from django.conf import settings
 from django.db import connections
 
+from dashboard.catalogue.streaming import one_moment, stream
 from recflow.data import snapshot as snapshot_files
 from recflow.data.building import ItemRow, UserRow, item_table, user_table
 from recflow.data.feedback import FeedbackLog, UserHistory
@@ -34,8 +34,6 @@ logger = logging.getLogger(__name__)
 _FEEDBACK_ROW = np.dtype(
     [("user", np.int32), ("item", np.int32), ("type", np.int16), ("value", np.float32), ("time", np.int64)]
 )
-#: Rows fetched at a time; fetching all at once took four times the memory.
-_BLOCK = 20_000
 #: A snapshot of unchanged rows is dated anew after this long, so that windows such as "this week" move on.
 _REDATE_AFTER_S = 3600.0
 #: Under a stream of writes at most this share of a core goes into rebuilding.
@@ -160,7 +158,7 @@ def build(taken_at: int) -> tuple[str, Snapshot]:
 
     Rows are streamed: beside the arrays themselves, only ids and texts of users and items are held.
     """
-    with _one_moment() as connection:
+    with one_moment() as connection:
         with connection.cursor() as cursor:
             version = _version(cursor)
             cursor.execute("SELECT COUNT(*) FROM catalogue_feedback")
@@ -180,7 +178,7 @@ def build(taken_at: int) -> tuple[str, Snapshot]:
             connection, "SELECT number, name FROM catalogue_feedback_type ORDER BY name", lambda row: row[0]
         )
         feedback = np.fromiter(
-            _stream(
+            stream(
                 connection,
                 "SELECT user_number, item_number, type_number, value, time_us FROM catalogue_feedback",
             ),
@@ -200,41 +198,17 @@ def build(taken_at: int) -> tuple[str, Snapshot]:
     return version, Snapshot(version, taken_at, user_table(user_rows), item_table(item_rows), log)
 
 
-@contextmanager
-def _one_moment() -> Iterator[Any]:
-    """A connection whose reads all see the same state, without holding up any writer."""
-    connection = connections[settings.CATALOGUE_DATABASE]
-    if connection.in_atomic_block:
-        yield connection
-        return
-    is_sqlite = connection.vendor == "sqlite"
-    with connection.cursor() as cursor:
-        # Not transaction.atomic(): on SQLite that takes the write lock for as long as the build lasts.
-        cursor.execute("BEGIN" if is_sqlite else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        try:
-            yield connection
-        finally:
-            cursor.execute("ROLLBACK")
-
-
 def _version(cursor: Any) -> str:
     cursor.execute("SELECT origin, number FROM catalogue_version")
     row = cursor.fetchone()
     return f"{row[0]}-{row[1]}" if row else "empty"
 
 
-def _stream(connection: Any, statement: str) -> Iterator[tuple]:
-    with connection.chunked_cursor() as cursor:
-        cursor.execute(statement)
-        while block := cursor.fetchmany(_BLOCK):
-            yield from block
-
-
 def _rows(connection: Any, statement: str, make: Callable[[tuple], Any]) -> tuple[list[int], list[Any]]:
     """The numbers (first column) and what is made of the other columns."""
     numbers: list[int] = []
     made: list[Any] = []
-    for row in _stream(connection, statement):
+    for row in stream(connection, statement):
         numbers.append(row[0])
         made.append(make(row[1:]))
     return numbers, made

@@ -22,9 +22,8 @@ from ninja.renderers import BaseRenderer
 from dashboard.access import key_fits
 from dashboard.api.bodies import read_json
 from dashboard.errors import BadRequest, LoginNeeded, WebError, status_of
-from dashboard.models.catalogue import MAX_ID
 from dashboard.store import now_us
-from recflow.data.records import FeedbackRecord, ItemRecord, Record, UserRecord
+from recflow.data.records import MAX_ID, FeedbackRecord, ItemRecord, Record, UserRecord
 from recflow.errors import BadRecord, RecflowError
 
 R = TypeVar("R", bound=Record)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.conf import settings
 from django.db import connections
 
+from dashboard.catalogue.streaming import stream
 from recflow.data.feedback import FeedbackRule
 from recflow.data.records import FeedbackRecord, ItemRecord, UserRecord
 
@@ -142,6 +143,22 @@ def latest_items(
         "ORDER BY i.time_us DESC, i.item_id LIMIT %s OFFSET %s",
         [*values, n, offset],
     )
+
+
+def all_users(connection: Any) -> Iterator[UserRecord]:
+    """Every user by id; the connection is of ``one_moment``."""
+    return (_user(row) for row in stream(connection, f"{_USER} ORDER BY user_id"))
+
+
+def all_items(connection: Any) -> Iterator[ItemRecord]:
+    """Every item by id, hidden ones too."""
+    return (_item(row) for row in stream(connection, f"{_ITEM} ORDER BY item_id"))
+
+
+def all_feedback(connection: Any, *, until_us: int) -> Iterator[FeedbackRecord]:
+    """All feedback by user and item; what is dated later is left out."""
+    statement = f"{_FEEDBACK} AND f.time_us <= {int(until_us)} ORDER BY u.user_id, i.item_id, t.name"
+    return (FeedbackRecord(*row) for row in stream(connection, statement))
 
 
 def still_offered(item_ids: Sequence[str]) -> set[str]:

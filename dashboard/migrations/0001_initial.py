@@ -55,9 +55,7 @@ class Migration(migrations.Migration):
                 ("fingerprint", models.CharField(max_length=80, primary_key=True, serialize=False)),
                 ("path", models.TextField()),
                 ("position", models.BigIntegerField(default=0)),
-                ("rows", models.BigIntegerField(default=0)),
                 ("rejected", models.BigIntegerField(default=0)),
-                ("is_finished", models.BooleanField(default=False)),
             ],
             options={
                 "db_table": "catalogue_import",

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from recflow.data.records import MAX_ID
 from recflow.data.types import NO_TIME
-
-#: The longest id of a user, item or feedback type: what Gorse can keep in MySQL.
-MAX_ID = 256
 
 #: Names of the models that live in the catalogue database, as Django writes them in migrations.
 CATALOGUE_MODELS = {"user", "item", "feedbacktype", "feedback", "catalogueversion", "importprogress"}
@@ -110,15 +108,14 @@ class CatalogueVersion(models.Model):
 class ImportProgress(models.Model):
     """How far the import of a file has come, written in the transaction of each batch.
 
-    ``fingerprint`` is of the file's content, so a renamed file goes on and a changed one starts anew.
+    ``fingerprint`` is of the file's content, so a renamed file goes on and a changed one starts anew. The row
+    is gone when the import is done: importing the same file again overwrites it with the same.
     """
 
     fingerprint = models.CharField(max_length=80, primary_key=True)
     path = models.TextField()
     position = models.BigIntegerField(default=0)
-    rows = models.BigIntegerField(default=0)
     rejected = models.BigIntegerField(default=0)
-    is_finished = models.BooleanField(default=False)
 
     class Meta:
         db_table = "catalogue_import"

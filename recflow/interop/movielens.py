@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from recflow.data.records import MAX_ID
 from recflow.data.types import NO_TIME
 from recflow.errors import BadRecord
 from recflow.interop.delimited import read_rows
@@ -246,6 +247,8 @@ def _exactly(fields: Fields, n: int, what: str) -> Fields:
 def _id(text: str, what: str) -> str:
     if not text.strip() or "/" in text:
         raise BadRecord(f"the {what} id {text!r} is blank or has a slash")
+    if len(text) > MAX_ID:
+        raise BadRecord(f"the {what} id may have {MAX_ID} characters, got {len(text):,}")
     return text
 
 

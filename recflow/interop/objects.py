@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Literal
 
+from recflow.data.records import MAX_ID
 from recflow.data.types import NO_TIME
 from recflow.errors import BadRecord
 from recflow.interop.records import FeedbackRecord, ItemRecord, Record, UserRecord
@@ -123,6 +124,8 @@ def check_ids(record: Record) -> None:
     for field, text in named:
         if not text.strip():
             raise BadRecord(f"{field} is missing or blank")
+        if len(text) > MAX_ID and field != "a category":
+            raise BadRecord(f"{field} may have {MAX_ID} characters, got {len(text):,}")
         if "/" in text:
             raise BadRecord(f"{field} may not hold a slash, got {text[:64]!r}")
         if "\0" in text:

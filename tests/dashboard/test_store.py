@@ -142,9 +142,9 @@ def test_an_unknown_user_has_an_empty_history(rows, tmp_path):
 def test_building_does_not_make_a_writer_wait(rows):
     from django.conf import settings
 
-    from dashboard.store import _one_moment
+    from dashboard.catalogue.streaming import one_moment
 
-    with _one_moment() as connection, connection.cursor() as reader:
+    with one_moment() as connection, connection.cursor() as reader:
         reader.execute("SELECT COUNT(*) FROM catalogue_user")
         writer = connections.create_connection(settings.CATALOGUE_DATABASE)
         writer.settings_dict = connection.settings_dict

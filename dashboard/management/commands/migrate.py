@@ -9,13 +9,9 @@ from django.core.management.commands.migrate import Command as DjangoCommand
 
 
 class Command(DjangoCommand):
-    """``--database`` still picks a single one."""
-
-    def add_arguments(self, parser: Any) -> None:
-        super().add_arguments(parser)
-        parser.set_defaults(database=None)
+    """``--database catalogue`` still brings up that one alone."""
 
     def handle(self, *args: Any, **options: Any) -> None:
-        chosen = options.pop("database")
-        for name in [chosen] if chosen else dict.fromkeys(["default", settings.CATALOGUE_DATABASE]):
-            super().handle(*args, database=name, **options)
+        super().handle(*args, **options)
+        if options["database"] == "default" and settings.CATALOGUE_DATABASE != "default":
+            super().handle(*args, **{**options, "database": settings.CATALOGUE_DATABASE})
