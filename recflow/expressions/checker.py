@@ -418,8 +418,12 @@ def _listed(words: Sequence[str] | dict) -> str:
 
 
 def _alternatives(allowed: Parameter) -> str:
-    names = list(dict.fromkeys(_article(one, small=True) for one in allowed))
-    return " or ".join(names)
+    """The types of a parameter in words; both kinds of number are a number, both kinds of map a map."""
+    names = [_article(one, small=True) for one in allowed if one.name != "groups"]
+    if INT in allowed and FLOAT in allowed:
+        names = ["a number", *(name for name in names if name not in ("an int", "a float"))]
+    *most, last = dict.fromkeys(names)
+    return f"{', '.join(most)} or {last}" if most else last
 
 
 def _article(found: Type, *, small: bool = False) -> str:

@@ -206,7 +206,7 @@ FUNCTIONS: dict[str, Function] = {
         "split(text, separator)", "the parts as a list", (TEXT, TEXT, WHOLE), list_of(STRING), optional=1
     ),
     "join": Function(
-        "join(list, separator)", "the texts as one", ((list_of(STRING), LIST), TEXT), STRING, optional=1
+        "join(list, separator)", "the texts as one", ((list_of(STRING),), TEXT), STRING, optional=1
     ),
     "replace": Function(
         "replace(text, old, new)",
