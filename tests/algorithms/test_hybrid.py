@@ -225,6 +225,18 @@ def test_renumbered_items_keep_their_scores(data, model):
     assert np.isfinite(score_candidates(moved, item_map[items], times, new, NOW)).all()
 
 
+def test_read_only_tables_serve(data, model):
+    """As they are when a saved model is memory-mapped."""
+    frozen = {part.name: getattr(model, part.name) for part in fields(HybridModel)}
+    for name, value in frozen.items():
+        if isinstance(value, np.ndarray):
+            frozen[name] = value.copy()
+            frozen[name].flags.writeable = False
+    history = history_of(data, 5)
+    expected = score_candidates(model, *history, np.arange(N_ITEMS), NOW)
+    assert score_candidates(HybridModel(**frozen), *history, np.arange(N_ITEMS), NOW) == approx(expected)
+
+
 def test_item_that_is_gone_leaves_its_neighbors(model):
     item_map = np.arange(-1, N_ITEMS - 1, dtype=np.int32)  # item 0 is gone
     moved = renumber_items(model, item_map, N_ITEMS - 1)

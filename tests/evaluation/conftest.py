@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from recflow.algorithms.words import word_labels
 from recflow.data.types import NO_TIME
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "ml-latest-small"
@@ -55,7 +56,7 @@ def movielens():
         seen_users=users[~likes],
         seen_items=items[~likes],
         genres=labels([set(movie["genres"].split("|")) - {"(no genres listed)"} for movie in movies]),
-        words=labels([set(re.findall(r"[a-z']+", movie["title"].lower())) for movie in movies]),
+        words=word_labels(movie["title"] for movie in movies),
         item_times=np.array(
             [
                 int(datetime(int(year[1]), 1, 1, tzinfo=UTC).timestamp()) * 1_000_000 if year else NO_TIME
