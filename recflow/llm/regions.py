@@ -23,7 +23,7 @@ _FENCE = re.compile(r"[ \t>]*+(?:(?:[-*+]|\d{1,3}[.)])[ \t]++)?(?P<mark>`{3,}+|~
 MAX_BLOCKS = 100
 #: Characters that are read for each candidate, and at least. No honest answer is longer; of a longer one the
 #: beginning and the end are read.
-READ_PER_CANDIDATE, READ_AT_LEAST = 1_000, 200_000
+READ_PER_CANDIDATE, READ_AT_LEAST = 500, 100_000
 
 
 @dataclass(frozen=True)

@@ -207,7 +207,7 @@ JSON_VALUES = st.recursive(
 )
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(
     st.one_of(st.binary(max_size=200), JSON_VALUES.map(lambda value: json.dumps(value).encode())),
     st.booleans(),
