@@ -1,0 +1,306 @@
+"""A real server process on the playground's data, a real Chromium, and a page object that holds every gesture."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE_MS = 15_000
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "browser" in Path(str(item.path)).parts:
+            item.add_marker(pytest.mark.browser)
+
+
+def need(reason):
+    """Skip for a tool that is missing, or fail where everything that can be installed must be there."""
+    (pytest.fail if os.environ.get("RECFLOW_ALL_TESTS") else pytest.skip)(reason)
+
+
+class Server:
+    """The playground as a user starts it, with a data folder of its own."""
+
+    def __init__(self, folder):
+        config = folder / "config.toml"
+        config.touch()
+        self.log = folder / "log"
+        environment = {
+            k: v
+            for k, v in os.environ.items()
+            if not k.startswith(("RECFLOW_", "OPENAI_", "GORSE_", "DJANGO_"))
+        }
+        environment |= {
+            "RECFLOW_DATA_DIR": str(folder),
+            "RECFLOW_CONFIG": str(config),
+            "PYTHONUNBUFFERED": "1",
+        }
+        command = [sys.executable, str(ROOT / "manage.py"), "playground", "--port", "0"]
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT
+            )
+        self.url = self._address()
+
+    def _address(self):
+        for _ in range(1200):
+            if found := re.search(r"RecFlow is at (http://\S+)", self.log.read_text()):
+                return found[1]
+            if self.process.poll() is not None:
+                break
+            try:
+                self.process.wait(0.1)
+            except subprocess.TimeoutExpired:
+                continue
+        pytest.fail(f"The server did not start:\n{self.log.read_text()}")
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            return self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+
+    def get(self, path):
+        with urllib.request.urlopen(self.url + path, timeout=20) as answer:
+            return json.loads(answer.read())
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    running = Server(tmp_path_factory.mktemp("server"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    from playwright.sync_api import sync_playwright
+
+    path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    with sync_playwright() as playwright:
+        if path is None and not Path(playwright.chromium.executable_path).exists():
+            need("No Chromium on this machine")
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_editor(server, chromium):
+    """open_editor(document) -> Editor on a new flow; every page fails the test on anything in its console."""
+    contexts, complaints = [], []
+
+    def open_it(document=None, *, flow_id=None, width=1440, height=900, context=None, **options):
+        if context is None:
+            context = chromium.new_context(
+                viewport={"width": width, "height": height}, reduced_motion="reduce", **options
+            )
+            contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        editor = Editor(page, server)
+        page.on("console", lambda message: editor.hear(complaints, message))
+        page.on("pageerror", lambda error: complaints.append(f"page error: {error}"))
+        page.on("requestfailed", lambda request: editor.hear_failed(complaints, request))
+        editor.open(flow_id or editor.new_flow(document))
+        return editor
+
+    yield open_it
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+class Editor:
+    """One tab with the editor."""
+
+    def __init__(self, page, server):
+        self.page = page
+        self.server = server
+        self.flow_id = None
+        self.expected_complaints = []  # regular expressions of console lines that a test brings about
+
+    def hear(self, complaints, message):
+        if message.type in ("error", "warning") and not any(
+            re.search(pattern, message.text) for pattern in self.expected_complaints
+        ):
+            complaints.append(f"console {message.type}: {message.text}")
+
+    def hear_failed(self, complaints, request):
+        if request.failure != "net::ERR_ABORTED" and not self.expected_complaints:
+            complaints.append(f"failed request: {request.url} {request.failure}")
+
+    # flows
+
+    def call(self, method, path, body=None):
+        """One of the editor's endpoints, with the session and CSRF token of this browser."""
+        context = self.page.context
+        if not any(cookie["name"] == "csrftoken" for cookie in context.cookies()):
+            context.request.get(f"{self.server.url}/flows/")
+        token = next(c["value"] for c in context.cookies() if c["name"] == "csrftoken")
+        answer = context.request.fetch(
+            self.server.url + path,
+            method=method,
+            headers={"X-CSRFToken": token, "Content-Type": "application/json", "Referer": self.server.url},
+            data=None if body is None else json.dumps(body),
+        )
+        return answer.status, answer.json() if answer.body() else None
+
+    def new_flow(self, document=None):
+        body = {"name": "Test flow"} | ({"document": document} if document else {"template": "classic"})
+        status, flow = self.call("POST", "/api/flows", body)
+        assert status == 200, flow
+        return flow["id"]
+
+    def open(self, flow_id):
+        self.flow_id = flow_id
+        self.page.goto(f"{self.server.url}/flows/{flow_id}")
+        self.ready()
+
+    def reload(self):
+        self.page.reload()
+        self.ready()
+
+    def ready(self):
+        self.page.wait_for_selector("html[data-ready='1']", state="attached")
+
+    def draft(self):
+        """The draft as the server has it."""
+        status, flow = self.call("GET", f"/api/flows/{self.flow_id}")
+        assert status == 200
+        return flow["draft"]["document"]
+
+    def flow(self):
+        return self.call("GET", f"/api/flows/{self.flow_id}")[1]
+
+    def save(self):
+        self.page.get_by_test_id("save").click()
+        self.expect_saved()
+
+    def expect_saved(self):
+        self.page.wait_for_selector("[data-testid='state-chip'][data-state='saved']")
+
+    # parts of the page
+
+    def by(self, test_id):
+        return self.page.get_by_test_id(test_id)
+
+    def node(self, node_id):
+        return self.by(f"node-{node_id}")
+
+    def node_ids(self):
+        nodes = self.page.locator("[data-testid^='node-']").all()
+        return [node.get_attribute("data-testid").removeprefix("node-") for node in nodes]
+
+    def edge(self, source, target):
+        return self.by(f"edge-{source}-{target}")
+
+    def edge_names(self):
+        edges = self.page.locator("[data-testid^='edge-']").all()
+        return sorted(edge.get_attribute("data-testid").removeprefix("edge-") for edge in edges)
+
+    def live(self):
+        return self.by("live").inner_text()
+
+    # gestures
+
+    def focus_canvas(self):
+        self.by("canvas").locator(".react-flow__pane").click(position={"x": 5, "y": 5})
+
+    def press(self, *keys):
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def drag_from_palette(self, kind, x, y):
+        """Drop a palette entry with its middle at a place of the canvas, in pixels from its corner."""
+        pane = self.by("canvas").locator(".react-flow__pane")
+        self.by(f"palette-{kind}").drag_to(pane, target_position={"x": x, "y": y})
+
+    def middle_of(self, locator):
+        box = locator.bounding_box()
+        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    def start_edge(self, source):
+        x, y = self.middle_of(self.by(f"port-{source}-out"))
+        self.page.mouse.move(x, y)
+        self.page.mouse.down()
+        self.page.mouse.move(x + 15, y + 5, steps=3)
+
+    def lead_edge_to(self, target):
+        x, y = self.middle_of(self.by(f"port-{target}-in"))
+        self.page.mouse.move(x - 4, y, steps=8)
+        self.page.mouse.move(x, y, steps=3)
+
+    def draw_edge(self, source, target):
+        self.start_edge(source)
+        self.lead_edge_to(target)
+        self.page.mouse.up()
+
+    def move_node(self, node_id, dx, dy):
+        x, y = self.middle_of(self.node(node_id))
+        self.page.mouse.move(x, y)
+        self.page.mouse.down()
+        self.page.mouse.move(x + dx, y + dy, steps=8)
+        self.page.mouse.up()
+
+    def zoom_to(self, zoom):
+        """Set the zoom with the wheel, as near as it goes."""
+        for _ in range(60):
+            now = self.zoom()
+            if abs(now - zoom) < 0.03:
+                return
+            box = self.by("canvas").bounding_box()
+            self.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+            self.page.mouse.wheel(0, 60 if now > zoom else -60)
+            self.page.wait_for_timeout(30)  # the wheel has no event that says it has taken effect
+        raise AssertionError(f"zoom stays at {self.zoom()}, wanted {zoom}")
+
+    def zoom(self):
+        style = self.page.locator(".react-flow__viewport").get_attribute("style")
+        return float(re.search(r"scale\(([\d.]+)\)", style)[1])
+
+    def open_settings(self, node_id):
+        self.node(node_id).dblclick()
+        self.by("inspector").wait_for()
+
+    def field(self, label):
+        return self.by("inspector").get_by_label(label, exact=True)
+
+    # running
+
+    def choose_user(self, user_id):
+        box = self.by("user-id")
+        box.fill(user_id)
+        box.press("Escape")
+
+    def run(self, user_id):
+        self.choose_user(user_id)
+        self.by("run").click()
+        self.expect_run("finished")
+
+    def expect_run(self, status):
+        self.page.wait_for_selector(f"[data-testid='results'][data-status='{status}']")
+
+    def result_ids(self):
+        results = self.page.locator("[data-testid^='result-']").all()
+        return [result.get_attribute("data-testid").removeprefix("result-") for result in results]
