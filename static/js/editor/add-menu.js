@@ -3,8 +3,7 @@ import { useEffect, useRef, useState } from "react";
 import { html } from "../lib/html.js";
 import { Icon, TypeIcon } from "../lib/icons.js";
 import { additionRefusal } from "./connecting.js";
-import { familyIndex, inputFor, nameOf } from "./node-types.js";
-import { matches } from "./palette.js";
+import { familyIndex, inputFor, nameOf, search } from "./node-types.js";
 import { shortcutsFor } from "./shortcuts.js";
 import { useEditor, useEditorState } from "./store.js";
 
@@ -22,7 +21,7 @@ export function AddMenu({ dialog }) {
     editor.addNodeHere(type, dialog);
   };
   return html`<${Chooser} label="Add a node" placeholder="Add a node…" at=${dialog.at}
-    find=${(query) => entries.filter((type) => matches(type, query)).map((type) => ({
+    find=${(query) => search(entries, query).map((type) => ({
       key: type.type, testId: `add-${type.type}`, words: type.label, beside: type.summary, act: () => add(type),
       icon: html`<span className=${`card-icon family-${familyIndex(types, type)}`}><${TypeIcon} type=${type} size=${14} /></span>`,
     }))} none=${from ? "Nothing that fits is called so." : "No node is called so."} />`;
@@ -55,7 +54,9 @@ function Chooser({ label, placeholder, find, at, none }) {
   const list = useRef(null);
   const entries = find(query);
   const chosen = Math.min(active, entries.length - 1);
-  useEffect(() => list.current?.children[chosen]?.scrollIntoView({ block: "nearest" }), [chosen]);
+  useEffect(() => {
+    list.current?.children[chosen]?.scrollIntoView({ block: "nearest" });
+  }, [chosen]);
   const close = () => {
     const [nodeId] = store.get().selection.nodes;
     store.set({ dialog: null });

@@ -24,14 +24,18 @@ export function Canvas() {
   const editable = useEditorState(mayEdit);
   const [dragged, setDragged] = useState({}); // where nodes are while they are dragged: id -> position
   const measured = useRef(new Map());
-  const nodes = useNodes(flow, selection, dragged, measured.current, editor);
+  const [sizes, setSizes] = useState(0); // counts up when React Flow measured cards anew
+  const nodes = useNodes(flow, selection, dragged, measured.current, sizes, editor);
   const edges = useEdges(flow, selection, types);
   const screen = useReactFlow();
   useReady(screen);
-  useEffect(() => editor.attachCanvas(canvasControls(screen)), [screen]);
+  const fitted = useRef(true); // shows the view the whole flow, untouched since?
+  useEffect(() => editor.attachCanvas(canvasControls(screen, fitted)), [screen]);
+  useFitBesideDrawer(screen, fitted);
 
   const onNodesChange = useCallback((changes) => {
     const positions = {};
+    if (changes.some((change) => change.type === "dimensions")) setSizes((count) => count + 1);
     for (const change of changes) {
       if (change.type === "dimensions" && change.dimensions) measured.current.set(change.id, change.dimensions);
       if (change.type === "position" && change.position && change.dragging) positions[change.id] = change.position;
@@ -110,6 +114,7 @@ export function Canvas() {
       isValidConnection=${isValidConnection} onReconnect=${reconnected} reconnectRadius=${12}
       onNodeClick=${(_event, node) => node.type === "card" && store.set({ panelOpen: true })}
       onNodeDoubleClick=${(_event, node) => node.type === "card" && editor.openSettings(node.id)}
+      onMoveStart=${(event) => event && (fitted.current = false)}
       onPaneClick=${() => store.set({ refusal: null })}
       connectionLineComponent=${ConnectionLine} connectionRadius=${28}
       nodesDraggable=${editable} nodesConnectable=${editable} edgesReconnectable=${editable} elementsSelectable
@@ -124,15 +129,19 @@ export function Canvas() {
 }
 
 /** What other parts may ask of the canvas. */
-function canvasControls(screen) {
+function canvasControls(screen, fitted) {
   const duration = () => (matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 200);
   const pane = () => document.querySelector(".react-flow").getBoundingClientRect();
   return {
-    fit: () => screen.fitView({ ...FIT, duration: duration() }),
+    fit() {
+      fitted.current = true;
+      return screen.fitView({ ...FIT, duration: duration() });
+    },
     zoomIn: () => screen.zoomIn({ duration: duration() }),
     zoomOut: () => screen.zoomOut({ duration: duration() }),
     resetZoom: () => screen.zoomTo(1, { duration: duration() }),
     centerOn(node) {
+      fitted.current = false;
       const { x, y } = node.position;
       return screen.setCenter(x + CARD.width / 2, y + CARD.height / 2, { zoom: Math.max(screen.getZoom(), 0.8), duration: duration() });
     },
@@ -155,8 +164,21 @@ function canvasControls(screen) {
   };
 }
 
+/** The results take room from the canvas: a flow that was seen whole, and not edited since, is seen whole again. */
+function useFitBesideDrawer(screen, fitted) {
+  const open = useEditorState((state) => state.drawerOpen);
+  const flow = useEditorState((state) => state.flow);
+  const first = useRef(flow);
+  useEffect(() => {
+    if (flow !== first.current) fitted.current = false;
+  }, [flow]);
+  useEffect(() => {
+    if (fitted.current) requestAnimationFrame(() => screen.fitView(FIT));
+  }, [open]);
+}
+
 /** React Flow's nodes, made anew only where something about them changed, so that the others are not drawn again. */
-function useNodes(flow, selection, dragged, measured, editor) {
+function useNodes(flow, selection, dragged, measured, sizes, editor) {
   const cache = useRef(new Map());
   return useMemo(() => {
     const [nodes, notes] = [new Set(selection.nodes), new Set(selection.notes)];
@@ -179,7 +201,7 @@ function useNodes(flow, selection, dragged, measured, editor) {
     ];
     cache.current = fresh;
     return result;
-  }, [flow, selection, dragged]);
+  }, [flow, selection, dragged, sizes]);
 }
 
 function reactFlowNode(part, kind, { position, selected, size, tabIndex }, { types }) {

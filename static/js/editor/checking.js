@@ -3,7 +3,7 @@ import { isSame } from "./equality.js";
 import { watch } from "./store.js";
 import { effectiveSettings, settingsProblems } from "./settings-schema.js";
 
-const PAUSE_MS = 350;
+const PAUSE_MS = 250;
 
 /** Ask the server about every new drawing, after a short pause. */
 export function createChecking(store, api) {

@@ -9,21 +9,21 @@ import { shownFlow } from "./state.js";
 import { useEditor, useEditorState } from "./store.js";
 import { counted } from "./wording.js";
 
-export const FlowEdge = memo(function FlowEdge({ source, target, sourceX, sourceY, targetX, targetY, selected, data }) {
+export const FlowEdge = memo(function FlowEdge({ source, target, sourceX, sourceY, sourcePosition, targetX, targetY, targetPosition, selected, data }) {
   const { types } = useEditor();
   const run = useEditorState((state) => state.run?.nodes[source] ?? null);
   const targetState = useEditorState((state) => state.run?.nodes[target]?.state ?? null);
   const place = useEditorState((state) => placeOf(shownFlow(state), data.edge, types));
   const misfit = useEditorState((state) => !fits(shownFlow(state), data.edge, types));
   const traced = useEditorState((state) => isTraced(state.traced, source, target));
-  const [path, labelX, labelY] = getBezierPath({ sourceX, sourceY, targetX, targetY, curvature: 0.3 });
+  const [path, labelX, labelY] = getBezierPath({ sourceX, sourceY, sourcePosition, targetX, targetY, targetPosition });
   const label = run?.count === undefined ? null : `${run.pinned ? "pinned · " : ""}${counted(run.count, "item")}`;
   const look = ["edge-path", selected && "is-selected", misfit && "is-misfit", traced && "is-traced", targetState === "running" && "is-running"];
   return html`
     <${BaseEdge} path=${path} className=${look.filter(Boolean).join(" ")} interactionWidth=${22} />
     ${(label || place) && html`<${EdgeLabelRenderer}>
-      ${label && html`<div className=${`edge-label ${traced ? "is-traced" : ""}`} style=${at(labelX, labelY)}>${label}</div>`}
-      ${place && html`<div className="edge-order" style=${at(targetX - 18, targetY)} title=${`Input ${place} of this node`}>${place}</div>`}
+      <div className=${`edge-label ${traced ? "is-traced" : ""} ${label ? "" : "is-bare"}`} style=${at(labelX, labelY)}>
+        ${place && html`<span className="order-badge" title=${`Input ${place} of this node`}>${place}</span>`}${label}</div>
     </${EdgeLabelRenderer}>`}`;
 });
 
@@ -37,7 +37,7 @@ export function ConnectionLine({ fromX, fromY, toX, toY, fromPosition, toPositio
   return html`<g>
     <path className=${`connection-path ${reason ? "is-refused" : ""} ${connectionStatus === "valid" ? "is-valid" : ""}`} d=${path} />
     ${reason && html`<foreignObject x=${toX + 14} y=${toY + 10} width="300" height="90" className="connection-reason">
-      <div className="refusal-box">${reason}</div>
+      <div className="refusal-box" data-testid="refusal">${reason}</div>
     </foreignObject>`}
   </g>`;
 }

@@ -82,8 +82,10 @@ function Switch({ value, hints, editable, onChange }) {
 function ListField({ field, value, hints, editable, onChange }) {
   const [text, setText] = useState("");
   const entries = Array.isArray(value) ? value : [];
+  const isNumbers = ["number", "integer"].includes(typeOf(field.items ?? {}));
   const add = () => {
-    const fresh = text.split(",").map((part) => part.trim()).filter((part) => part && !entries.includes(part));
+    const parts = text.split(",").map((part) => part.trim()).filter(Boolean);
+    const fresh = isNumbers ? parts.map(readNumber) : parts.filter((part) => !entries.includes(part));
     setText("");
     if (fresh.length > 0) onChange([...entries, ...fresh]);
   };

@@ -20,7 +20,7 @@ export function freshId(prefix) {
 /** A node of a type as it comes from the palette. */
 export function newNode(flow, type, position) {
   return {
-    id: freshId("n"), type: type.type, name: freeName(flow, type.label), position,
+    id: freshId("n"), type: type.type, name: freeName(flow, type.label), position: whole(position),
     settings: structuredClone(type.defaults), disabled: false, pin: null,
   };
 }

@@ -42,6 +42,22 @@ export function familyIndex(types, type) {
   return index < 0 ? "unknown" : index;
 }
 
+/** Does a type answer to a search? Every word must occur in what is said of it. */
+export function matches(type, query) {
+  const text = `${type.label} ${type.type} ${type.summary}`.toLowerCase();
+  return query.toLowerCase().split(/\s+/).every((word) => text.includes(word));
+}
+
+/** The types that answer to a search, those first whose name begins with it, then those whose name holds it. */
+export function search(list, query) {
+  const wanted = query.trim().toLowerCase();
+  const distance = ({ label }) => {
+    const at = label.toLowerCase().indexOf(wanted);
+    return at < 0 ? 2 : Math.min(at, 1);
+  };
+  return list.filter((type) => matches(type, wanted)).sort((a, b) => distance(a) - distance(b));
+}
+
 /** Types in the server's order under the headings of their families; families without a type are left out. */
 export function byFamily(types, list = types.list) {
   return types.families

@@ -4,7 +4,7 @@ import { html } from "../lib/html.js";
 import { Icon, TypeIcon } from "../lib/icons.js";
 import { DRAGGED_TYPE } from "./canvas.js";
 import { additionRefusal } from "./connecting.js";
-import { byFamily, familyIndex } from "./node-types.js";
+import { byFamily, familyIndex, matches } from "./node-types.js";
 import { mayEdit, shownFlow } from "./state.js";
 import { useEditor, useEditorState } from "./store.js";
 
@@ -61,8 +61,3 @@ function Entry({ type }) {
   </button>`;
 }
 
-/** Does a type answer to a search? Every word must occur in what is said of it. */
-export function matches(type, query) {
-  const text = `${type.label} ${type.type} ${type.summary}`.toLowerCase();
-  return query.toLowerCase().split(/\s+/).every((word) => text.includes(word));
-}

@@ -117,7 +117,7 @@ function Beside({ run }) {
     ${!user.known && html`<p className="empty-hint">Nobody with this ID is known.</p>`}
     ${user.known && user.recent.length === 0 && html`<p className="empty-hint">No feedback yet: a cold start.</p>`}
     <ul className="feedback-list">${user.recent.map((entry, index) => html`<li key=${index}>
-      <span className="tag">${entry.type}${entry.value !== null && entry.value !== undefined && entry.value !== 0 ? ` ${score(entry.value)}` : ""}</span>
+      <span className="tag">${entry.type}${entry.value !== null && entry.value !== undefined && entry.value !== 0 ? ` ${Number(entry.value.toFixed(2))}` : ""}</span>
       <span className="feedback-title" title=${entry.item_id}>${entry.title || entry.item_id}</span><time>${dateTime(entry.time)}</time></li>`)}</ul>
   </aside>`;
 }

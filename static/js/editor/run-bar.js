@@ -22,7 +22,7 @@ export function RunBar() {
     <${Combobox} id="user-id" testId="user-id" label="User ID" placeholder="User ID" value=${userId} onValue=${editor.chooseUser}
       suggest=${(text) => editor.suggestUsers("prefix", text)} onEnter=${() => !busy && editor.run()}
       describe=${(user) => ({ value: user.user_id, words: user.user_id, beside: counted(user.feedback ?? 0, "feedback").replace("feedbacks", "feedback") })} />
-    <button type="button" className="icon-button" aria-label="Take a random user" title="Random user" data-testid="random-user" onClick=${() => take("random")}><${Icon} name="dice" /></button>
+    <button type="button" className="icon-button" aria-label="Take a random user" title="Random user" data-testid="random-user" onClick=${() => take("random")}><${Icon} name="shuffle" /></button>
     <button type="button" className="icon-button" aria-label="Take a user without feedback" title="Cold user: no feedback yet" data-testid="cold-user" onClick=${() => take("cold")}><${Icon} name="snow" /></button>
     ${busy
       ? html`<button type="button" className="button is-stop" data-testid="cancel" disabled=${run.cancelling} title="Stop (Ctrl+Alt+Enter)" onClick=${() => editor.cancel()}><${Icon} name="stop" size=${14} />${run.cancelling ? "Stopping" : "Stop"}</button>`

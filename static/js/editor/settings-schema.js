@@ -19,7 +19,7 @@ export function kindsOf(schema) {
     const tag = resolve(resolved.properties[name], schema);
     return { value: tag.const ?? tag.enum?.[0] ?? tag.default, title: resolved.title, description: resolved.description };
   });
-  return { name, options: options.map((option) => ({ ...option, title: option.title ?? String(option.value) })) };
+  return { name, options: options.map((option) => ({ ...option, title: isForPeople(option.title) ? option.title : titleOf(String(option.value)) })) };
 }
 
 /** @returns {Field[]} the fields that settings of this shape have, hidden ones left out */
@@ -120,6 +120,11 @@ function arrayProblem(schema, title, value, field) {
     if (problem) return problem;
   }
   return null;
+}
+
+/** Where no title was given, pydantic puts the name of the class there. */
+function isForPeople(title) {
+  return Boolean(title) && !/^\w+Settings$/.test(title);
 }
 
 function matches(pattern, value) {

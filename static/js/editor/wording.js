@@ -19,13 +19,13 @@ export function duration(ms) {
 
 export function clockTime(iso) {
   const date = new Date(iso);
-  return Number.isNaN(date.getTime()) ? "" : date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  return Number.isNaN(date.getTime()) ? "" : date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 }
 
 export function dateTime(iso) {
   const date = new Date(iso);
   if (Number.isNaN(date.getTime())) return String(iso ?? "");
-  return date.toLocaleString([], { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+  return date.toLocaleString([], { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 }
 
 /** Scores of all sizes in a few characters. */
@@ -39,8 +39,10 @@ export function score(value) {
 export function shortValue(value) {
   if (value === undefined) return "not set";
   if (value === null) return "none";
-  const text = typeof value === "string" ? value : JSON.stringify(value);
-  return text === "" ? "empty" : text;
+  if (Array.isArray(value)) return value.length === 0 ? "none" : value.map(shortValue).join(", ");
+  if (typeof value !== "string") return JSON.stringify(value);
+  const isWord = /^[a-z]+(_[a-z]+)+$/.test(value); // a choice such as round_robin, not an expression
+  return isWord ? value.replaceAll("_", " ") : value || "empty";
 }
 
 /** "settings.n_factors" as people say it. */
