@@ -156,7 +156,7 @@ class Editor:
         """One of the editor's endpoints, with the session and CSRF token of this browser."""
         context = self.page.context
         if not any(cookie["name"] == "csrftoken" for cookie in context.cookies()):
-            context.request.get(f"{self.server.url}/flows/")
+            context.request.get(f"{self.server.url}/flows")
         token = next(c["value"] for c in context.cookies() if c["name"] == "csrftoken")
         answer = context.request.fetch(
             self.server.url + path,
