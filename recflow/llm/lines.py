@@ -50,11 +50,12 @@ _LABEL = re.compile(
     r"[\"'`*_]*(?:\s*[:=][*_]*\s*|\s*#\s*(?=\w)|\s+(?=\d))",
     re.IGNORECASE,
 )
+_TAG = re.compile(r"<\w{1,30}>(?=\s*[^\s<])")
 _CLOSERS = {"[": "]", "(": ")", "<": ">", "{": "}", "“": "”", "‘": "’", "«": "»", "„": "“"}
 _CLOSERS |= {mark: mark for mark in "*_`\"'~"}
 _TRAILING = "*_`\"'”’»])}>~.,;:!?"
 _DELIMITER = re.compile(
-    r"[,;|\t]|[:=](?=\s|$|[-+]?\d+\.\d)|\s+[-–—(\[{|:=>#/*→≻]|\s*(?:->|=>|→|≻)|\s{2,}|[.!?](?=\s|$)"
+    r"[,;|\t]|[:=](?=\s|$|[-+]?\d+\.\d)|\s+[-–—(\[{|:=>#/*→≻]|\s*(?:->|=>|→|≻)|\s{2,}|[.!?](?=\s|$)|</"
 )
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 _MAX_LAYERS = 8
@@ -144,7 +145,7 @@ def _peel(line: str) -> _Peeled:
             rest = text[layer.end() :]
             number, counted = layer["number"] or layer["word"] or "", len(stages)
             is_bracketed = text[0] == "["
-        elif layer := _LABEL.match(text):
+        elif layer := (_LABEL.match(text) or _TAG.match(text)):
             rest = text[layer.end() :]
         elif text and text[0] in _CLOSERS:
             closer = _CLOSERS[text[0]]
@@ -187,7 +188,7 @@ def _dropped(peeled: _Peeled, matcher: Matcher) -> Mention | None:
     if name_key(bare) in ID_NAMES and not peeled.number:
         return Mention(clip(bare), UNKNOWN, "header")
     has_many_words = len(bare.split(None, matcher.most_words)) > matcher.most_words
-    return Mention(clip(bare), UNKNOWN, "prose" if has_many_words or text.endswith(":") else "unknown")
+    return Mention(clip(bare), UNKNOWN, "prose" if has_many_words or ":" in text[len(bare) :] else "unknown")
 
 
 def _match_stage(text: str, closer: str, matcher: Matcher) -> tuple[str, int]:

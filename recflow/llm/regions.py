@@ -18,6 +18,8 @@ _ANSWER = re.compile(r"<\s*answer\s*>(.*?)(?:<\s*/\s*answer\s*>|\Z)", re.IGNOREC
 _SPECIAL = re.compile(
     r"<[|｜][^|｜<>\n]{1,60}[|｜]>|</?s>|<eos>|<(?:start|end)_of_turn>|\[/?INST\]", re.IGNORECASE
 )
+_BOXED = re.compile(r"\\boxed\{")
+_TAG_ON_TAG = re.compile(r"(</?\w{1,30}>)[ \t]*(?=<\w)")
 _FENCE = re.compile(r"[ \t>]*+(?:(?:[-*+]|\d{1,3}[.)])[ \t]++)?(?P<mark>`{3,}+|~{3,}+)(?P<info>[^\n]*)\Z")
 #: Fenced blocks that are read, counted from the end of the reply, where the answer usually is.
 MAX_BLOCKS = 100
@@ -48,9 +50,9 @@ class Region:
 
 
 def clean(text: str) -> str:
-    """The answer itself: no reasoning, no special tokens of a chat format, line ends as \\n."""
+    """The answer itself: no reasoning, no tokens of a chat format, one tag and one line end a line."""
     text = text.replace("\ufeff", "").replace("\r\n", "\n").replace("\r", "\n")
-    return _SPECIAL.sub("\n", _answer(text))
+    return _TAG_ON_TAG.sub(r"\1\n", _BOXED.sub("\n", _SPECIAL.sub("\n", _answer(text))))
 
 
 def shorten(text: str, n_candidates: int) -> str:

@@ -20,7 +20,8 @@ _RANK_NAMES = frozenset({"rank", "ranking", "position", "place", "order"})
 _OTHER_NAMES = _RANK_NAMES | {"title", "desc", "description", "reason", "why", "score", "rating", "comment"}
 _RULER = frozenset(" \t|:+=-")
 _PIPE = re.compile(r"(?<!\\)\|")
-_CHAIN = re.compile(r"(?<=\S)\s*(?:>+|→|≻)\s*(?=\S)")
+_CHAIN = re.compile(r"(?<=\S)(?:\s*(?:>+|→|≻)\s*|\s+=\s+)(?=\S)")
+_AND = re.compile(r"(?:^|\s+)(?:and|&)\s+")
 _DELIMITERS = ("\t", "|", ",", ";")
 #: Rows and columns looked at to decide which column holds the ids.
 _SAMPLE_ROWS, _SAMPLE_COLUMNS = 256, 16
@@ -116,7 +117,8 @@ def _delimiter(line: str) -> str:
     for delimiter in _DELIMITERS:
         if delimiter in line:
             return delimiter
-    return ">" if (">" in line or "→" in line or "≻" in line) and _CHAIN.search(line[:2000]) else ""
+    is_tagged = "</" in line  # <item>b</item> is no chain
+    return ">" if not is_tagged and _CHAIN.search(line[:2000]) else ""
 
 
 def _read_run(delimiter: str, lines: list[str], matcher: Matcher) -> list[Mention] | None:
@@ -201,7 +203,7 @@ def _all_ids(rows: list[list[str]], matcher: Matcher) -> bool:
 
 def _read_across(cells: Sequence[str], matcher: Matcher) -> list[Mention] | None:
     """Mentions of one row from left to right; None unless half of its cells, or the first, are ids."""
-    cells = [cell for cell in cells if cell.strip()]
+    cells = [part for cell in cells if cell.strip() for part in _around_and(cell, matcher)]
     if not cells:
         return []
     mentions = read_lines(cells, matcher)
@@ -213,6 +215,12 @@ def _read_across(cells: Sequence[str], matcher: Matcher) -> list[Mention] | None
     n_hits = sum(mention.position >= 0 for mention in mentions)
     begins = bool(mentions) and mentions[0].position >= 0
     return mentions if begins or (n_hits and 2 * n_hits >= len(cells)) else None
+
+
+def _around_and(cell: str, matcher: Matcher) -> list[str]:
+    """The ids of "1 and 3" or "and 3" at the end of a row; the cell itself when it is anything else."""
+    parts = [part for part in _AND.split(cell[: 2 * matcher.reach].strip()) if part]
+    return parts if parts and all(matcher.find(part) >= 0 for part in parts) else [cell]
 
 
 def _read_words(text: str, matcher: Matcher) -> list[Mention] | None:
