@@ -1,32 +1,15 @@
-"""What titles and labels say, as matrices: the words of texts, the numbers in labels.
+"""The numbers in labels, as a matrix.
 
-Tags and embeddings are columns that a user names; see recflow/expressions/columns.py.
+Tags and embeddings are columns that a user names, see recflow/expressions/columns.py; the words of titles
+are in recflow/algorithms/words.py.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-
-_WORD = re.compile(r"[^\W_]+")
-
-
-def word_matrix(texts: Iterable[str]) -> sparse.csr_matrix:
-    """(n_texts, n_words) float32, 1 where the text has the word; words are told apart without their case."""
-    columns: dict[str, int] = {}
-    indices: list[int] = []
-    starts = [0]
-    for text in texts:
-        found = {columns.setdefault(word, len(columns)) for word in _WORD.findall(text.casefold())}
-        indices.extend(sorted(found))
-        starts.append(len(indices))
-    ones = np.ones(len(indices), dtype=np.float32)
-    arrays = (ones, np.array(indices, np.int32), np.array(starts, np.int32))
-    return sparse.csr_matrix(arrays, shape=(len(starts) - 1, len(columns)))
 
 
 def number_matrix(values: Sequence[object]) -> NDArray[np.float64]:

@@ -14,7 +14,6 @@ from recflow.algorithms.hybrid import (
     fit_hybrid,
     score_candidates,
 )
-from recflow.algorithms.hybrid_renumber import renumber_items
 from recflow.errors import NoFeedback
 
 DAY = 86_400_000_000
@@ -213,18 +212,6 @@ def test_progress_is_reported_and_a_check_stops_the_fit(data):
     assert steps[2][1] < steps[0][1]
 
 
-def test_renumbered_items_keep_their_scores(data, model):
-    item_map = rng(7).permutation(N_ITEMS + 5)[:N_ITEMS].astype(np.int32)  # five new rows in between
-    moved = renumber_items(model, item_map, N_ITEMS + 5)
-    items, times = history_of(data, 5)
-    expected = score_candidates(model, items, times, np.arange(N_ITEMS), NOW)
-    assert score_candidates(moved, item_map[items], times, item_map, NOW) == approx(
-        expected, rel=1e-3, abs=1e-3
-    )
-    new = np.setdiff1d(np.arange(N_ITEMS + 5), item_map)
-    assert np.isfinite(score_candidates(moved, item_map[items], times, new, NOW)).all()
-
-
 def test_read_only_tables_serve(data, model):
     """As they are when a saved model is memory-mapped."""
     frozen = {part.name: getattr(model, part.name) for part in fields(HybridModel)}
@@ -235,13 +222,3 @@ def test_read_only_tables_serve(data, model):
     history = history_of(data, 5)
     expected = score_candidates(model, *history, np.arange(N_ITEMS), NOW)
     assert score_candidates(HybridModel(**frozen), *history, np.arange(N_ITEMS), NOW) == approx(expected)
-
-
-def test_item_that_is_gone_leaves_its_neighbors(model):
-    item_map = np.arange(-1, N_ITEMS - 1, dtype=np.int32)  # item 0 is gone
-    moved = renumber_items(model, item_map, N_ITEMS - 1)
-    assert len(moved.counts) == N_ITEMS - 1
-    own = slice(model.neighbor_offsets[4], model.neighbor_offsets[5])  # item 4 is of the kind of item 0
-    assert 0 in model.neighbor_items[own]
-    moved_own = slice(moved.neighbor_offsets[3], moved.neighbor_offsets[4])
-    assert moved.neighbor_items[moved_own].tolist() == [n - 1 for n in model.neighbor_items[own] if n != 0]

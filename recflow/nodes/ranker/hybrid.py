@@ -19,8 +19,8 @@ from recflow.algorithms.hybrid import (
     explain_candidates,
     fit_hybrid,
 )
+from recflow.algorithms.words import word_labels
 from recflow.data.feedback import FeedbackRules
-from recflow.data.labels import word_matrix
 from recflow.data.snapshot import TrainingView
 from recflow.data.types import IndexVector
 from recflow.engine.context import RunContext
@@ -134,7 +134,7 @@ def fit(
         labels={
             "categories": items.categories.astype(np.float32),
             "tags": tag_matrix([items.labels_of(i) for i in range(len(items))]),
-            "title": word_matrix(items.comments.all()),
+            "title": word_labels(items.comments.all()),
         },
         embedding=vectors,
     )
