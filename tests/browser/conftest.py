@@ -155,9 +155,9 @@ class Editor:
     def call(self, method, path, body=None):
         """One of the editor's endpoints, with the session and CSRF token of this browser."""
         context = self.page.context
-        if not any(cookie["name"] == "csrftoken" for cookie in context.cookies()):
+        if not any(cookie["name"] == "recflow_csrf" for cookie in context.cookies()):
             context.request.get(f"{self.server.url}/flows")
-        token = next(c["value"] for c in context.cookies() if c["name"] == "csrftoken")
+        token = next(c["value"] for c in context.cookies() if c["name"] == "recflow_csrf")
         answer = context.request.fetch(
             self.server.url + path,
             method=method,
