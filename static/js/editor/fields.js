@@ -134,7 +134,7 @@ function Presets({ presets, onPreset }) {
 
 function placeholderOf(field) {
   const { default: fallback, examples } = field.schema;
-  if (fallback !== undefined && fallback !== null && fallback !== "") return String(fallback);
+  if (["string", "number"].includes(typeof fallback) && fallback !== "") return String(fallback);
   return examples?.[0] ?? (field.nullable ? "None" : undefined);
 }
 

@@ -16,7 +16,7 @@ export function Header() {
   const { store } = editor;
   const viewing = useEditorState((state) => state.viewing);
   const editable = useEditorState(mayEdit);
-  const blocked = useEditorState((state) => state.readOnly);
+  const mayPublish = useEditorState((state) => state.mayPublish);
   return html`<div className="editor-header">
     <${FlowName} />
     <${StateChip} />
@@ -26,7 +26,7 @@ export function Header() {
     <button type="button" className="button is-quiet" data-testid="versions" onClick=${() => store.set({ dialog: { kind: "versions" } })}><${Icon} name="history" /><span className="wide-only">Versions</span></button>
     <${Menu} />
     <button type="button" className="button" data-testid="save" title="Save the draft now (Ctrl+S)" disabled=${!editable} onClick=${() => editor.saveNow()}>Save</button>
-    <button type="button" className="button is-primary" data-testid="activate" disabled=${blocked} onClick=${() => editor.openReview(viewing?.number)}>
+    <button type="button" className="button is-primary" data-testid="activate" disabled=${!mayPublish} title=${mayPublish ? "Review, then make it live" : "You may not activate"} onClick=${() => editor.openReview(viewing?.number)}>
       <${Icon} name="activate" />Activate</button>
   </div>`;
 }

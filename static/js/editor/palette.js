@@ -5,7 +5,7 @@ import { Icon, TypeIcon } from "../lib/icons.js";
 import { DRAGGED_TYPE } from "./canvas.js";
 import { additionRefusal } from "./connecting.js";
 import { byFamily, familyIndex, matches } from "./node-types.js";
-import { mayEdit, shownFlow } from "./state.js";
+import { hasRoom, mayEdit, shownFlow } from "./state.js";
 import { useEditor, useEditorState } from "./store.js";
 
 export function Palette() {
@@ -42,7 +42,11 @@ function Entry({ type }) {
   const editor = useEditor();
   const { types } = editor;
   const reason = useEditorState((state) => (mayEdit(state) ? additionRefusal(shownFlow(state), type, types) : "This drawing is read-only."));
-  const add = () => (reason ? editor.refuse(reason) : editor.addNodeHere(type));
+  const add = () => {
+    if (reason) return editor.refuse(reason);
+    if (!hasRoom()) editor.store.set({ paletteOpen: false });
+    return editor.addNodeHere(type);
+  };
   const drag = (event) => {
     if (reason) {
       event.preventDefault();

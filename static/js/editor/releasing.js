@@ -7,7 +7,7 @@ import { NOTHING } from "./state.js";
 export function createReleasing(editor, api) {
   const { store } = editor;
   const path = `/flows/${store.get().record.id}`;
-  return { openReview, review, activate, versions, keepVersion, openVersion, closeVersion, compareWith, renameFlow, exportFlow, importFlow };
+  return { openReview, review, activate, versions, keepVersion, openVersion, versionDocument, closeVersion, compareWith, renameFlow, exportFlow, importFlow };
 
   /** Activation reviews what is saved, so what is not saved yet is saved first. */
   async function openReview(version) {
@@ -44,9 +44,14 @@ export function createReleasing(editor, api) {
 
   /** Show a version on the canvas, for reading only. */
   async function openVersion(number) {
-    const { document } = await api.get(`${path}/versions/${number}`);
-    store.set({ viewing: { number, document: completed(document) }, selection: NOTHING, dialog: null, comparison: null });
+    const document = await versionDocument(number);
+    store.set({ viewing: { number, document }, selection: NOTHING, dialog: null, comparison: null });
     editor.announce(`Version ${number} is open, read-only.`);
+  }
+
+  async function versionDocument(number) {
+    const { document } = await api.get(`${path}/versions/${number}`);
+    return completed(document);
   }
 
   function closeVersion() {
@@ -55,8 +60,7 @@ export function createReleasing(editor, api) {
 
   /** Mark on the canvas what the draft changed since a version. */
   async function compareWith(number) {
-    const { document } = await api.get(`${path}/versions/${number}`);
-    const changes = difference(completed(document), store.get().flow);
+    const changes = difference(await versionDocument(number), store.get().flow);
     const marks = new Map([
       ...changes.moved.map((id) => [id, "moved"]),
       ...changes.changed.map((change) => [change.node_id, "changed"]),

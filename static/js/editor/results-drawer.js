@@ -46,6 +46,7 @@ function DrawerHead({ run, close }) {
     <h2 className="drawer-title">${run ? html`Recommended for <b title=${run.userId}>${run.userId}</b>` : "Results"}</h2>
     ${ready && html`<span className="drawer-facts">${counted(run.items.length, "item")} · ${duration(run.ms)}</span>`}
     <span className="spacer" />
+    ${ready && html`<button type="button" className="button" data-testid="compare" title="The live version's list for this user beside this one" onClick=${() => editor.compareWithLive()}>Compare with live</button>`}
     ${ready && html`<div className="why-not"><${Combobox} id="why-not" testId="why-not" label="Why not this item?" placeholder="Why not… item" value=${itemId} onValue=${setItemId}
       suggest=${(text) => editor.suggestItems(text)} onEnter=${ask} describe=${(item) => ({ value: item.item_id, words: item.title || item.item_id, beside: item.item_id })} />
       <button type="button" className="button" data-testid="explain" onClick=${() => ask(itemId)}>Explain</button></div>`}
@@ -108,8 +109,10 @@ function Origin({ step, flow }) {
 function Beside({ run }) {
   const traced = useEditorState((state) => state.traced);
   const explained = useEditorState((state) => state.explained);
+  const compared = useEditorState((state) => state.compared);
   const user = useEditorState((state) => state.user);
   if (explained) return html`<aside className="beside" aria-label="Why not"><${Explanation} explained=${explained} flow=${run.flow} /></aside>`;
+  if (compared) return html`<aside className="beside" aria-label="Compared with the live version" data-testid="compared"><${Comparison} compared=${compared} /></aside>`;
   if (traced) return html`<aside className="beside" aria-label="Journey of the item"><h3 className="beside-title">${traced.title || traced.item_id}</h3><${Journey} item=${traced} flow=${run.flow} /></aside>`;
   if (!user || user.user_id !== run?.userId) return html`<aside className="beside" aria-label="About the user"><p className="empty-hint">Choose an item to see its way through the graph.</p></aside>`;
   return html`<aside className="beside" aria-label="About the user">
@@ -120,6 +123,18 @@ function Beside({ run }) {
       <span className="tag">${entry.type}${entry.value !== null && entry.value !== undefined && entry.value !== 0 ? ` ${Number(entry.value.toFixed(2))}` : ""}</span>
       <span className="feedback-title" title=${entry.item_id}>${entry.title || entry.item_id}</span><time>${dateTime(entry.time)}</time></li>`)}</ul>
   </aside>`;
+}
+
+function Comparison({ compared }) {
+  if (compared.waiting) return html`<p className="empty-hint" aria-busy="true">Running the live version…</p>`;
+  if (compared.problem) return html`<p className="field-problem">${compared.problem}</p>`;
+  const rows = [["entered", "Entered", (item) => `#${item.rank}`], ["left", "Left", (item) => `was #${item.rank}`], ["moved", "Moved", (item) => `#${item.from} → #${item.to}`]];
+  const same = rows.every(([key]) => compared[key].length === 0);
+  return html`<h3 className="beside-title">Against ${compared.label}</h3>
+    ${same && html`<p className="empty-hint">The live version gives the same list.</p>`}
+    ${rows.filter(([key]) => compared[key].length > 0).map(([key, label, place]) => html`<section key=${key} className="compared" data-testid=${key}>
+      <h4 className="group-title">${label} <span className="count">${compared[key].length}</span></h4>
+      <ul className="feedback-list">${compared[key].map((item) => html`<li key=${item.item_id} data-item=${item.item_id}><span className="feedback-title" title=${item.item_id}>${item.title || item.item_id}</span><span className="compared-place">${place(item)}</span></li>`)}</ul></section>`)}`;
 }
 
 function Explanation({ explained, flow }) {

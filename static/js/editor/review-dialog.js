@@ -29,6 +29,7 @@ export function ReviewDialog({ dialog }) {
       setBusy(false);
     }
   };
+  const flow = store.get().flow;
   const what = dialog.version ? `version ${dialog.version}` : "this draft";
   return html`<${Modal} title=${`Activate ${what}`} testId="review" wide
     foot=${html`<button type="button" className="button" onClick=${() => store.set({ dialog: null })}>Not now</button><span className="spacer" />
@@ -39,10 +40,38 @@ export function ReviewDialog({ dialog }) {
       ${blocking.length > 0 && html`<section data-testid="blocking"><h3 className="review-title is-blocking">${counted(blocking.length, "problem")} in the way</h3>
         <ul className="checklist-rows">${blocking.map((problem, index) => html`<li key=${index}><button type="button" className="checklist-row is-blocking" onClick=${() => { store.set({ dialog: null }); editor.goToProblem(problem); }}><span className="state-dot" /><span>${problem.message}</span></button></li>`)}</ul></section>`}
       <${Changes} review=${review} />
+      ${review.active && blocking.length === 0 && html`<${SampleResults} version=${dialog.version} flow=${flow} />`}
       <label className="field"><span className="field-label">Note<span className="field-unit">for the log</span></span>
         <input type="text" value=${note} maxLength="500" placeholder="What is new and why" onChange=${(event) => setNote(event.target.value)} /></label>
       <p className="field-hint">From this moment the REST API serves ${what}. The version that is live now stays in the list; one click there brings it back.</p>`}
   </${Modal}>`;
+}
+
+/** For some users: how much of the top 10 is not the same as now. */
+function SampleResults({ version, flow }) {
+  const editor = useEditor();
+  const [rows, setRows] = useState([]);
+  const [state, setState] = useState("running");
+  useEffect(() => {
+    let wanted = true;
+    const take = (row) => wanted && setRows((before) => [...before, row]);
+    const document = version ? editor.versionDocument(version) : Promise.resolve(flow);
+    document.then((found) => editor.sampleDifference(found, take)).then(() => wanted && setState("done"), (error) => wanted && setState(error.message));
+    return () => {
+      wanted = false;
+    };
+  }, []);
+  return html`<section data-testid="sample" aria-busy=${state === "running"}><h3 className="review-title">The top 10 of some users</h3>
+    ${rows.length > 0 && html`<table className="change-table"><thead><tr><th>User</th><th>Entered</th><th>Left</th><th>Moved</th></tr></thead><tbody>
+      ${rows.map((row) => html`<tr key=${row.userId}><td>${row.userId}</td><td title=${titles(row.entered)}>${row.entered.length}</td><td title=${titles(row.left)}>${row.left.length}</td><td>${row.moved.length}</td></tr>`)}
+    </tbody></table>`}
+    ${state === "running" && html`<p className="field-hint">Running both drawings…</p>`}
+    ${!["running", "done"].includes(state) && html`<p className="field-warning">${state}</p>`}
+  </section>`;
+}
+
+function titles(items) {
+  return items.map((item) => item.title || item.item_id).join("\n");
 }
 
 function Changes({ review }) {

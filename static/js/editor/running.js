@@ -6,7 +6,8 @@ import { afterEvent, isOver, lostRun, requestedRun } from "./run-state.js";
 export function createRunning(store, api, path, editing) {
   let socket = null;
   let unanswered = null; // a request that went out over a socket that may drop before the answer
-  return { start, run, cancel, explain, chooseUser, suggestUsers, suggestItems, trace };
+  const asides = new Map(); // runs that no canvas shows: request id -> {run, resolve, reject}
+  return { start, run, runAside, cancel, explain, chooseUser, suggestUsers, suggestItems, trace };
 
   function start() {
     socket = openSocket(path, { onMessage: hear, onState: linkChanged });
@@ -18,11 +19,18 @@ export function createRunning(store, api, path, editing) {
     if (last && !isOver(last)) return;
     if (!userId.trim()) return editing.refuse("Enter the ID of a user first, or take a random one.");
     const next = requestedRun({ requestId: freshId("r"), flow, userId: userId.trim() });
-    store.set({ run: next, traced: null, explained: null, refusal: null, drawerOpen: !until || store.get().drawerOpen });
+    store.set({ run: next, traced: null, explained: null, compared: null, refusal: null, drawerOpen: !until || store.get().drawerOpen });
     const message = { type: "run", request_id: next.requestId, flow, user_id: next.userId, n: RESULTS, categories: [], ...(until && { until }) };
     unanswered = socket.send(message) ? message : null;
     editing.announce(`Running for ${next.userId}.`);
     learnUser(next.userId);
+  }
+
+  /** The list that another drawing gives a user, without touching the run on the canvas. */
+  function runAside(flow, userId, n = RESULTS) {
+    const begun = requestedRun({ requestId: freshId("r"), flow, userId });
+    socket.send({ type: "run", request_id: begun.requestId, flow, user_id: userId, n, categories: [] });
+    return new Promise((resolve, reject) => asides.set(begun.requestId, { run: begun, resolve, reject }));
   }
 
   /** Stop the server's work. The screen says cancelled at once when the server never took the run up. */
@@ -42,7 +50,7 @@ export function createRunning(store, api, path, editing) {
   }
 
   function trace(item) {
-    store.set((state) => ({ traced: state.traced?.item_id === item?.item_id ? null : item, explained: null }));
+    store.set((state) => ({ traced: state.traced?.item_id === item?.item_id ? null : item, explained: null, compared: null }));
   }
 
   function chooseUser(userId) {
@@ -59,6 +67,7 @@ export function createRunning(store, api, path, editing) {
 
   function hear(message) {
     if (message.event === "run.explained") return explained(message);
+    for (const aside of asides.values()) hearAside(aside, message);
     const { run: current } = store.get();
     if (!current) return;
     if (isForgotten(message, current)) return end(lostRun(current, message.problems?.[0]?.message ?? "The server forgot this run."));
@@ -69,23 +78,37 @@ export function createRunning(store, api, path, editing) {
     if (next.runId && !current.runId && next.cancelling) socket.send({ type: "cancel", run_id: next.runId });
   }
 
+  function hearAside(aside, message) {
+    aside.run = afterEvent(aside.run, message);
+    if (!isOver(aside.run)) return;
+    asides.delete(aside.run.requestId);
+    if (aside.run.status === "finished") aside.resolve(aside.run.items);
+    else aside.reject(new Error(aside.run.problems[0]?.message ?? "The run was cancelled."));
+  }
+
   function end(run) {
     store.set({ run });
     editing.announce(ending(run));
   }
 
   function explained(message) {
-    if (message.run_id === store.get().run?.runId) store.set({ explained: message, traced: null });
+    if (message.run_id === store.get().run?.runId) store.set({ explained: message, traced: null, compared: null });
   }
 
   /** Back again: ask for what was missed, or once more for a run that was never answered. */
   function linkChanged(link) {
     store.set({ link });
+    if (link === "reconnecting") failAsides();
     const { run: current } = store.get();
     if (!current || isOver(current)) return;
     if (link === "reconnecting") editing.announce("The connection dropped; reconnecting.");
     else if (current.runId) socket.send({ type: "resume", run_id: current.runId, after_seq: current.seq });
     else if (unanswered) socket.send(unanswered);
+  }
+
+  function failAsides() {
+    for (const aside of asides.values()) aside.reject(new Error("The connection dropped; try again."));
+    asides.clear();
   }
 
   async function learnUser(userId) {

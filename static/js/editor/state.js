@@ -2,7 +2,7 @@
 import { completed } from "./flow-document.js";
 import { emptyHistory } from "./history.js";
 
-export function initialState(record, { readOnly }) {
+export function initialState(record, { readOnly, mayPublish }) {
   const flow = completed(record.draft.document);
   return {
     // the drawing
@@ -10,6 +10,7 @@ export function initialState(record, { readOnly }) {
     history: emptyHistory(),
     selection: NOTHING,
     readOnly,
+    mayPublish,
     viewing: null, // a version opened for reading: {number, document}
 
     // saving
@@ -32,12 +33,13 @@ export function initialState(record, { readOnly }) {
     user: null, // what is known of the run's user: {user_id, known, feedback, recent}
     userId: "",
     traced: null, // the item whose way is lit: an item of the run's list
+    compared: null, // the run's list beside the live one: {label, entered, left, moved} or {waiting} or {problem}
     explained: null, // the answer to "why not X?"
 
     // the screen
     panel: "settings", // settings | last-run | notes
     panelOpen: false,
-    paletteOpen: true,
+    paletteOpen: hasRoom(),
     drawerOpen: false,
     connecting: null, // an edge being drawn: {nodeId, side, fits}
     mode: null, // a keyboard mode: {kind: "move"|"connect", ...}
@@ -55,6 +57,11 @@ export const NOTHING = Object.freeze({ nodes: Object.freeze([]), edges: Object.f
 export const shownFlow = (state) => state.viewing?.document ?? state.flow;
 
 export const mayEdit = (state) => !state.readOnly && !state.viewing;
+
+/** On a phone the palette and the panel lie over the canvas: they open only when asked for. */
+export function hasRoom() {
+  return matchMedia("(min-width: 761px)").matches;
+}
 
 function withoutDraft({ draft: _draft, problems: _problems, ...record }) {
   return record;

@@ -9,6 +9,7 @@ export function VersionsDialog() {
   const editor = useEditor();
   const { store } = editor;
   const readOnly = useEditorState((state) => state.readOnly);
+  const mayPublish = useEditorState((state) => state.mayPublish);
   const draftVersion = useEditorState((state) => state.draftVersion);
   const [versions, setVersions] = useState(null);
   const [error, setError] = useState(null);
@@ -46,8 +47,8 @@ export function VersionsDialog() {
       <span className="version-actions">
         <button type="button" className="button is-small" onClick=${attempt(() => editor.openVersion(version.number))}>Open</button>
         <button type="button" className="button is-small" onClick=${attempt(() => editor.compareWith(version.number))}>Compare</button>
-        ${!readOnly && html`<button type="button" className="button is-small" data-testid=${`restore-${version.number}`} onClick=${restore(version.number)}>Restore</button>
-        ${!version.is_active && html`<button type="button" className="button is-small" data-testid=${`activate-${version.number}`} onClick=${() => editor.openReview(version.number)}>Activate</button>`}`}
+        ${!readOnly && html`<button type="button" className="button is-small" data-testid=${`restore-${version.number}`} onClick=${restore(version.number)}>Restore</button>`}
+        ${mayPublish && !version.is_active && html`<button type="button" className="button is-small" data-testid=${`activate-${version.number}`} onClick=${() => editor.openReview(version.number)}>Activate</button>`}
       </span></li>`)}</ul>
   </${Modal}>`;
 }
