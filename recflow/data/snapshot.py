@@ -190,7 +190,7 @@ def save(snapshot: Snapshot, folder: Path) -> None:
     The folder is complete once ``meta.json`` exists, which is written last.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for name, array in _arrays(snapshot).items():
+    for name, array in arrays(snapshot).items():
         np.save(folder / f"{name}.npy", array)
     meta = {
         "version": snapshot.version,
@@ -247,9 +247,10 @@ def load(folder: Path) -> Snapshot:
     return Snapshot(meta["version"], meta["taken_at"], users, items, log)
 
 
-def _arrays(snapshot: Snapshot) -> dict[str, np.ndarray]:
+def arrays(snapshot: Snapshot) -> dict[str, np.ndarray]:
+    """Every array of a snapshot by the name of its file; what a snapshot costs is their bytes."""
     users, items, log = snapshot.users, snapshot.items, snapshot.feedback
-    arrays = {
+    found = {
         "item_hidden": items.hidden,
         "item_times": items.times,
         "category_data": items.categories.data,
@@ -268,7 +269,7 @@ def _arrays(snapshot: Snapshot) -> dict[str, np.ndarray]:
         "item_comments": items.comments,
     }
     for name, column in columns.items():
-        arrays |= {f"{name}_blob": column.blob, f"{name}_offsets": column.offsets}
+        found |= {f"{name}_blob": column.blob, f"{name}_offsets": column.offsets}
     for name, vocabulary in {"user_ids": users.ids, "item_ids": items.ids}.items():
-        arrays |= {f"{name}_{part}": value for part, value in vocabulary.arrays.items()}
-    return arrays
+        found |= {f"{name}_{part}": value for part, value in vocabulary.arrays.items()}
+    return found

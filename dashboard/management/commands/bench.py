@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from dashboard.bench import preview
+from dashboard.bench import expressions, models, preview, snapshot
 from recflow.errors import RecflowError
 
 MOVIELENS = Path("../shared/data/ml-latest-small")
@@ -22,10 +22,26 @@ class Command(BaseCommand):
         part = parts.add_parser("preview", help="a whole run of the default flow, cold and cached, by node")
         part.add_argument("--data", type=Path, default=MOVIELENS, help="a MovieLens folder")
         part.add_argument("--users", type=int, default=100)
+        part = parts.add_parser("snapshot", help="rows to arrays: time, memory and bytes a row")
+        part.add_argument("--feedback", type=int, default=1_000_000)
+        part.add_argument("--data-folder", type=Path, help=snapshot.FOLDER_HELP)
+        part = parts.add_parser("expressions", help="scores over a large catalogue")
+        part.add_argument("--items", type=int, default=100_000)
+        part = parts.add_parser("models", help="time and NDCG@10 of the fitted models on MovieLens")
+        part.add_argument("--data", type=Path, default=MOVIELENS, help="a MovieLens folder")
+        part.add_argument("--seeds", type=int, default=3)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        say = self.stdout.write
         try:
-            if options["bench"] == "preview":
-                preview.run(self.stdout.write, options["data"], options["users"])
+            match options["bench"]:
+                case "preview":
+                    preview.run(say, options["data"], options["users"])
+                case "snapshot":
+                    snapshot.run(say, options["feedback"], options["data_folder"])
+                case "expressions":
+                    expressions.run(say, options["items"])
+                case "models":
+                    models.run(say, options["data"], options["seeds"])
         except RecflowError as error:
             raise CommandError(error.message) from error
