@@ -18,11 +18,13 @@ import { counted } from "./wording.js";
 const REFUSAL_MS = 6000;
 
 export function Editor() {
+  const name = useEditorState((state) => state.flow.name);
   return html`<${ReactFlowProvider}>
     <${Header} />
     <div className="workbench">
       <${Palette} />
-      <main className="stage" aria-label="Flow">
+      <main className="stage" id="content" tabIndex="-1" aria-label="Flow">
+        <h1 className="visually-hidden">${name}</h1>
         <${Banner} />
         <div className="stage-canvas">
           <${Canvas} />

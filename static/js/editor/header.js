@@ -17,7 +17,7 @@ export function Header() {
   const viewing = useEditorState((state) => state.viewing);
   const editable = useEditorState(mayEdit);
   const mayPublish = useEditorState((state) => state.mayPublish);
-  return html`<div className="editor-header">
+  return html`<section className="editor-header" aria-label="This flow">
     <${FlowName} />
     <${StateChip} />
     <${Undo} />
@@ -28,7 +28,7 @@ export function Header() {
     <button type="button" className="button" data-testid="save" title="Save the draft now (Ctrl+S)" disabled=${!editable} onClick=${() => editor.saveNow()}>Save</button>
     <button type="button" className="button is-primary" data-testid="activate" disabled=${!mayPublish} title=${mayPublish ? "Review, then make it live" : "You may not activate"} onClick=${() => editor.openReview(viewing?.number)}>
       <${Icon} name="activate" />Activate</button>
-  </div>`;
+  </section>`;
 }
 
 function FlowName() {

@@ -111,11 +111,11 @@ function Beside({ run }) {
   const explained = useEditorState((state) => state.explained);
   const compared = useEditorState((state) => state.compared);
   const user = useEditorState((state) => state.user);
-  if (explained) return html`<aside className="beside" aria-label="Why not"><${Explanation} explained=${explained} flow=${run.flow} /></aside>`;
-  if (compared) return html`<aside className="beside" aria-label="Compared with the live version" data-testid="compared"><${Comparison} compared=${compared} /></aside>`;
-  if (traced) return html`<aside className="beside" aria-label="Journey of the item"><h3 className="beside-title">${traced.title || traced.item_id}</h3><${Journey} item=${traced} flow=${run.flow} /></aside>`;
-  if (!user || user.user_id !== run?.userId) return html`<aside className="beside" aria-label="About the user"><p className="empty-hint">Choose an item to see its way through the graph.</p></aside>`;
-  return html`<aside className="beside" aria-label="About the user">
+  if (explained) return html`<aside className="beside" tabIndex="0" aria-label="Why not"><${Explanation} explained=${explained} flow=${run.flow} /></aside>`;
+  if (compared) return html`<aside className="beside" tabIndex="0" aria-label="Compared with the live version" data-testid="compared"><${Comparison} compared=${compared} /></aside>`;
+  if (traced) return html`<aside className="beside" tabIndex="0" aria-label="Journey of the item"><h3 className="beside-title">${traced.title || traced.item_id}</h3><${Journey} item=${traced} flow=${run.flow} /></aside>`;
+  if (!user || user.user_id !== run?.userId) return html`<aside className="beside" tabIndex="0" aria-label="About the user"><p className="empty-hint">Choose an item to see its way through the graph.</p></aside>`;
+  return html`<aside className="beside" tabIndex="0" aria-label="About the user">
     <h3 className="beside-title">Recent feedback of ${user.user_id}</h3>
     ${!user.known && html`<p className="empty-hint">Nobody with this ID is known.</p>`}
     ${user.known && user.recent.length === 0 && html`<p className="empty-hint">No feedback yet: a cold start.</p>`}

@@ -59,6 +59,7 @@ export function listenToKeys(editor) {
     if (!shortcut || (typing && !shortcut.everywhere) || (isControl(event.target) && ["enter", " "].includes(keyOf(event)))) return;
     if (/arrow/.test(keyOf(event)) && event.target !== document.body && !event.target.closest(".canvas")) return;
     event.preventDefault();
+    actOnFocused(editor, event.target);
     shortcut.act(event);
   };
   const clipboard = (kind) => (event) => {
@@ -84,6 +85,12 @@ export function keyOf(event) {
   const held = [(event.ctrlKey || event.metaKey) && "mod", event.shiftKey && !isSign && "shift", event.altKey && "alt"].filter(Boolean);
   const order = ["mod", "shift", "alt"].filter((name) => held.includes(name));
   return [...order, letter].join("+");
+}
+
+/** Keys act on the node that has the focus, selected or not. */
+function actOnFocused({ store, select }, target) {
+  const nodeId = target instanceof Element && target.classList.contains("react-flow__node-card") ? target.dataset.id : null;
+  if (nodeId && !store.get().selection.nodes.includes(nodeId)) select({ nodes: [nodeId] });
 }
 
 /** Does typing here mean text? */
