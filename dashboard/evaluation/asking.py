@@ -1,0 +1,152 @@
+"""Rankers that wait for somebody else's machine, measured with many questions in flight.
+
+Questions of all splits go out together, so the endpoint never runs dry between two lines of the chart, and a
+few more are prepared than may be in flight, so that a free place is taken at once. A question that was asked
+before, in this run or in an interrupted one, is answered from what was kept. Nothing here knows which item is
+to be found: no answer is asked for again because of what it says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from dashboard.evaluation.kept_answers import KeptAnswer, KeptAnswers
+from recflow.evaluation.questions import Answer, FittedRanker, Question
+from recflow.evaluation.splits import TrainingFeedback
+
+#: Questions prepared beyond those in flight, as a share of them.
+_AHEAD = 0.5
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What asking is about to cost.
+
+    Args:
+        calls: questions that were not asked before.
+        kept: questions whose answer is there already.
+        tokens: of all calls, prompt and answer; estimated.
+        cost: None when the price is unknown.
+    """
+
+    calls: int
+    kept: int
+    tokens: int
+    cost: float | None
+
+
+class Asker(Protocol):
+    """One way to ask: which words, which model."""
+
+    def key(self, question: Question) -> str:
+        """A digest of all that is shown and of how it is asked."""
+
+    async def ask(self, question: Question) -> tuple[KeptAnswer, bool]:
+        """The answer, and whether it is the model's word: a dead line is worth another call later."""
+
+    async def estimate(self, question: Question) -> tuple[int, float | None]:
+        """Tokens and money for one question."""
+
+
+class AskedRanker:
+    """A ranker over an ``Asker``; fitting it costs nothing.
+
+    Args:
+        asker: asks one question.
+        kept: what was answered already.
+        in_flight: questions that may wait for an answer at the same time.
+    """
+
+    def __init__(self, asker: Asker, kept: KeptAnswers, in_flight: int = 32) -> None:
+        self._asker = asker
+        self._kept = kept
+        self._in_flight = in_flight
+
+    def fit(self, train: TrainingFeedback, check: Callable[[], None]) -> FittedRanker:
+        def answers(questions: Sequence[Question]) -> Iterator[Answer]:
+            self.ask_all(questions, check=check)
+            for question in questions:
+                kept = self._kept.get(self._asker.key(question))
+                assert kept is not None
+                ranked = question.candidates[list(kept.order)]
+                yield Answer(question.row, ranked, kept.status, kept.reason, kept.usage)
+
+        return answers
+
+    def missing(self, questions: Sequence[Question]) -> list[Question]:
+        """Those that were not answered before, the same one once."""
+        by_key = {self._asker.key(question): question for question in questions}
+        return [question for key, question in by_key.items() if self._kept.get(key) is None]
+
+    def forecast(self, questions: Sequence[Question], sample: int = 20) -> Forecast:
+        """What asking these would cost, from the prompts of an even sample of them."""
+        missing = self.missing(questions)
+        if not missing:
+            return Forecast(0, len(questions), 0, 0.0)
+        step = max(1, len(missing) // sample)
+        chosen = missing[::step][:sample]
+
+        async def estimates() -> list[tuple[int, float | None]]:
+            return [await self._asker.estimate(question) for question in chosen]
+
+        found = asyncio.run(estimates())
+        scale = len(missing) / len(found)
+        costs = [cost for _, cost in found if cost is not None]
+        return Forecast(
+            calls=len(missing),
+            kept=len(questions) - len(missing),
+            tokens=round(sum(tokens for tokens, _ in found) * scale),
+            cost=sum(costs) * scale if len(costs) == len(found) else None,
+        )
+
+    def ask_all(
+        self,
+        questions: Sequence[Question],
+        *,
+        check: Callable[[], None] = lambda: None,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> None:
+        """Ask what was not answered before, and keep the answers as they come.
+
+        Args:
+            questions: of any number of splits.
+            check: called between answers; raises to stop, which cancels what is in flight.
+            on_progress: hears how many of the missing are done.
+        """
+        missing = self.missing(questions)
+        if missing:
+            asyncio.run(self._ask(missing, check, on_progress))
+
+    async def _ask(
+        self,
+        questions: Sequence[Question],
+        check: Callable[[], None],
+        on_progress: Callable[[int, int], None],
+    ) -> None:
+        waiting = iter(questions)
+        done = 0
+        on_progress(0, len(questions))
+
+        async def work() -> None:
+            nonlocal done
+            for question in waiting:
+                check()
+                began = time.perf_counter()
+                answer, is_its_word = await self._asker.ask(question)
+                usage = {"seconds": time.perf_counter() - began, **answer.usage}
+                kept = KeptAnswer(answer.order, answer.status, answer.reason, usage)
+                self._kept.add(self._asker.key(question), kept, in_file=is_its_word)
+                done += 1
+                on_progress(done, len(questions))
+
+        workers = min(len(questions), max(1, round(self._in_flight * (1 + _AHEAD))))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(workers):
+                    group.create_task(work())
+        except BaseExceptionGroup as several:
+            raise several.exceptions[0] from None

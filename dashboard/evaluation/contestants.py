@@ -1,0 +1,163 @@
+"""Who takes part in an evaluation of rankers: rankers by name, and the ranker nodes of saved flows.
+
+A node is measured with its own settings: the parameters of its model, or its prompt and its endpoint.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from dashboard.errors import NotFound
+from dashboard.evaluation.asking import AskedRanker
+from dashboard.evaluation.datasets import Measured
+from dashboard.evaluation.kept_answers import KeptAnswers
+from dashboard.evaluation.model_askers import ChatAsker, RerankAsker
+from dashboard.evaluation.rankers import (
+    ASKED,
+    CONTROLS,
+    LABELS,
+    MODEL_RANKERS,
+    ItemTables,
+    keeping_order,
+    named_ranker,
+)
+from dashboard.evaluation.ranking_runs import Contestant
+from dashboard.models import Flow as FlowRow
+from recflow.data.feedback import UserHistory
+from recflow.engine.check import label_of
+from recflow.engine.context import RunRequest
+from recflow.engine.flow import Flow, Node, load_flow
+from recflow.engine.registry import NODE_TYPES
+from recflow.errors import RecflowError
+from recflow.llm.endpoint import Endpoint
+from recflow.nodes.outside import Outside
+
+#: Type of the nodes that are measured.
+RANKER = "ranker"
+#: Where answers of models are kept, one file for each model and way of asking.
+ANSWERS = settings.DATA_DIR / "evaluation" / "answers"
+NO_ENDPOINT = "No endpoint is configured: set base_url and chat_completion_model in [openai]"
+
+
+@dataclass(frozen=True, eq=False)
+class Entrants:
+    """What contestants are made with.
+
+    Args:
+        measured: the data.
+        seed: of all randomness.
+        endpoint: what "llm" asks; None leaves that row out of the measurement.
+        outside: endpoints that nodes name.
+        in_flight: questions that may wait for one endpoint at the same time.
+        answers: folder of kept answers; None keeps none.
+    """
+
+    measured: Measured
+    seed: int = 0
+    endpoint: Endpoint | None = None
+    outside: Outside = field(default_factory=Outside)
+    in_flight: int = 32
+    answers: Path | None = None
+    _tables: list[ItemTables] = field(default_factory=list, repr=False)
+
+    @property
+    def tables(self) -> ItemTables:
+        if not self._tables:
+            self._tables.append(ItemTables(self.measured))
+        return self._tables[0]
+
+    def named(self, name: str) -> Contestant:
+        """A ranker of the table.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        if name not in LABELS:
+            raise NotFound(f"There is no ranker {name!r}; there are {', '.join(LABELS)}")
+        if name != ASKED:
+            return Contestant(name, LABELS[name], named_ranker(name, self.tables, self.seed))
+        if self.endpoint is None:
+            return Contestant(name, LABELS[name], None, NO_ENDPOINT)
+        return Contestant(name, f"{LABELS[name]} ({self.endpoint.model})", self._chat(self.endpoint))
+
+    def nodes_of(self, flow: Flow, name: str) -> list[Contestant]:
+        """The ranker nodes of a flow.
+
+        Raises:
+            NotFound: it has none that is switched on.
+        """
+        nodes = [node for node in flow.nodes if node.type == RANKER and not node.disabled]
+        if not nodes:
+            raise NotFound(f"{name} has no ranker node to measure")
+        return [self._node(node, name if len(nodes) == 1 else f"{name}: {label_of(node)}") for node in nodes]
+
+    def _node(self, node: Node, name: str) -> Contestant:
+        entry = NODE_TYPES[node.type]
+        try:
+            chosen = entry.read_settings(node.settings)
+            return Contestant(name, f"{name} ({chosen.kind})", self._of_kind(chosen))
+        except (RecflowError, ValueError) as error:
+            return Contestant(name, name, None, str(error))
+
+    def _of_kind(self, chosen: Any) -> Any:
+        if chosen.kind in MODEL_RANKERS:
+            (spec,) = NODE_TYPES[RANKER].models(chosen, self.measured.rules)
+            return MODEL_RANKERS[chosen.kind](self.tables, spec.params, self.seed)
+        if chosen.kind == "none":
+            return keeping_order()
+        endpoint = self.outside.endpoint(chosen.endpoint).endpoint
+        if chosen.kind == "rerank":
+            return self._asked(RerankAsker(endpoint, self.measured.snapshot, self._type, chosen))
+        return self._chat(endpoint, template=chosen.template(), settings=chosen)
+
+    def _chat(self, endpoint: Endpoint, **how: Any) -> AskedRanker:
+        return self._asked(ChatAsker(endpoint, self.measured.snapshot, self._type, **how))
+
+    def _asked(self, asker: ChatAsker | RerankAsker) -> AskedRanker:
+        file = self.answers / f"{asker.settings_key}.jsonl" if self.answers else None
+        return AskedRanker(asker, KeptAnswers(file), self.in_flight)
+
+    @property
+    def _type(self) -> str:
+        rules = self.measured.rules.positive
+        return rules[0].type if rules else ""
+
+
+def contestants_of(names: Sequence[str], flows: Sequence[str], entrants: Entrants) -> list[Contestant]:
+    """Models first, then nodes of flows, then controls, each in the order it was named."""
+    named = [entrants.named(name) for name in names]
+    controls = [one for one in named if one.name in CONTROLS]
+    nodes = [one for name in flows for one in entrants.nodes_of(find_flow(name), name)]
+    return [one for one in named if one.name not in CONTROLS] + nodes + controls
+
+
+def find_flow(name: str) -> Flow:
+    """A saved flow: "Home feed@3" is version 3 of it, "Home feed" its draft.
+
+    Raises:
+        NotFound: there is none.
+    """
+    wanted, at, number = name.rpartition("@")
+    title = wanted if at and number.isdigit() else name
+    row = FlowRow.objects.filter(name=title).order_by("archived", "-pk").first()
+    if row is None:
+        known = ", ".join(FlowRow.objects.filter(archived=False).values_list("name", flat=True)) or "none"
+        raise NotFound(f"There is no flow {title!r}; there are: {known}")
+    if title == name:
+        return load_flow(row.drafts.get(revision=row.revision).document)
+    version = row.versions.filter(number=int(number)).first()
+    if version is None:
+        raise NotFound(f"{title} has no version {number}")
+    return load_flow(version.document)
+
+
+def outside_now(resources: Any) -> Outside:
+    """What the server lets a run call at this moment; for use outside an event loop."""
+    give = resources.get("outside")
+    return asyncio.run(give(RunRequest(UserHistory("")))) if give else Outside()

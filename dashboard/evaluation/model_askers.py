@@ -1,0 +1,197 @@
+"""Models behind an endpoint as rankers to be measured: what they are shown, and what an answer cost."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+
+from dashboard.evaluation.kept_answers import KeptAnswer
+from recflow.configuration import OpenAISection
+from recflow.data.snapshot import Snapshot
+from recflow.errors import ServiceError
+from recflow.evaluation.questions import Question
+from recflow.llm.chat import estimate_tokens
+from recflow.llm.endpoint import Endpoint, Price
+from recflow.llm.outcome import LlmRanking
+from recflow.llm.prompts import DEFAULT_TEMPLATE, PromptTemplate, build_messages
+from recflow.llm.ranking import rank_with_llm
+from recflow.llm.records import Record, shown_item
+from recflow.llm.replies import PARSER_VERSION
+from recflow.llm.reranking import rank_with_reranker
+from recflow.llm.settings import LlmSettings, RerankSettings
+from recflow.outbound.addresses import AddressPolicy
+from recflow.outbound.call import EndpointPolicy
+from recflow.outbound.client import Guard
+from recflow.outbound.rate import Rate
+
+#: What is asked of the configured model: all candidates in one call, and every shot of the chart is shown.
+LLM_SETTINGS = LlmSettings(most_in_one_call=1000, history_limit=50)
+
+Told = tuple[Record, list[Record], list[Record]]
+
+
+def endpoint_of(section: OpenAISection, *, in_flight: int, price: Price | None = None) -> Endpoint | None:
+    """The endpoint that ``[openai]`` names; None when it names none.
+
+    Whoever wrote the configuration may name an address inside the own network.
+
+    Args:
+        section: of the configuration.
+        in_flight: calls at the same time.
+        price: None leaves costs unknown.
+    """
+    if not section.base_url or not section.chat_completion_model:
+        return None
+    address = urlsplit(section.base_url)
+    own_host = f"{address.hostname}:{address.port}" if address.port else str(address.hostname)
+    policy = EndpointPolicy(
+        f"evaluation {section.base_url} {section.chat_completion_model}",
+        guard=Guard(addresses=AddressPolicy.parse([own_host])),
+        concurrency=in_flight,
+        rate=Rate(section.chat_completion_rpm, section.chat_completion_tpm),
+    )
+    return Endpoint(
+        section.base_url,
+        section.chat_completion_model,
+        section.auth_token.get_secret_value(),
+        policy=policy,
+        price=price,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _RecordsAsker(ABC):
+    """Shows a model the user, the history and the candidates of a question; ``asking.Asker``.
+
+    Args:
+        endpoint: where the model is.
+        snapshot: what users and items look like.
+        feedback_type: what the entries of a history are called.
+    """
+
+    endpoint: Endpoint
+    snapshot: Snapshot
+    feedback_type: str
+    _items: dict[int, Record] = field(default_factory=dict, repr=False, kw_only=True)
+
+    @abstractmethod
+    def _how(self) -> list[Any]:
+        """What changes an answer beside the question, as plain values."""
+
+    @abstractmethod
+    async def _rank(self, told: Told) -> LlmRanking: ...
+
+    @abstractmethod
+    async def estimate(self, question: Question) -> tuple[int, float | None]: ...
+
+    @cached_property
+    def settings_key(self) -> str:
+        """The same for the same model, words and settings: what the file of its answers is named by."""
+        asked = [self.endpoint.identity, self._how()]
+        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
+
+    def key(self, question: Question) -> str:
+        shown = orjson.dumps(self._told(question), option=orjson.OPT_SORT_KEYS)
+        return hashlib.blake2b(shown + self.settings_key.encode(), digest_size=16).hexdigest()
+
+    async def ask(self, question: Question) -> tuple[KeptAnswer, bool]:
+        ranking = await self._rank(self._told(question))
+        return _kept(ranking), not isinstance(ranking.error, ServiceError)
+
+    def _told(self, question: Question) -> Told:
+        """User, history and candidates under Gorse's field names."""
+        users, index = self.snapshot.users, question.user
+        user = {
+            "UserId": users.ids[index],
+            "Labels": users.labels_of(index),
+            "Comment": users.comments[index],
+        }
+        history = [
+            {"FeedbackType": self.feedback_type, "Item": self._item(item)}
+            for item in question.history.tolist()
+        ]
+        return user, history, [self._item(item) for item in question.candidates.tolist()]
+
+    def _item(self, index: int) -> Record:
+        if index not in self._items:
+            items = self.snapshot.items
+            self._items[index] = {
+                "ItemId": items.ids[index],
+                "IsHidden": bool(items.hidden[index]),
+                "Categories": items.categories_of(index),
+                "Timestamp": None,
+                "Labels": items.labels_of(index),
+                "Comment": items.comments[index],
+            }
+        return self._items[index]
+
+
+@dataclass(frozen=True, eq=False)
+class ChatAsker(_RecordsAsker):
+    """A chat model.
+
+    Args:
+        template: the words of the prompt.
+        settings: how it is asked.
+    """
+
+    template: PromptTemplate = DEFAULT_TEMPLATE
+    settings: LlmSettings = LLM_SETTINGS
+
+    def _how(self) -> list[Any]:
+        words = [self.template.system, self.template.user]
+        return [words, self.settings.model_dump(mode="json"), PARSER_VERSION]
+
+    async def _rank(self, told: Told) -> LlmRanking:
+        return await rank_with_llm(self.endpoint, self.template, *told, self.settings)
+
+    async def estimate(self, question: Question) -> tuple[int, float | None]:
+        options = self.settings.prompt_options(self.endpoint.context_tokens)
+        prompt = await build_messages(self.template, *self._told(question), options)
+        price = self.endpoint.price
+        cost = price.of(prompt.estimate.prompt, prompt.estimate.answer) if price else None
+        return prompt.estimate.total, cost
+
+
+@dataclass(frozen=True, eq=False)
+class RerankAsker(_RecordsAsker):
+    """A rerank model."""
+
+    settings: RerankSettings = field(default_factory=RerankSettings)
+
+    def _how(self) -> list[Any]:
+        return ["rerank", self.settings.model_dump(mode="json")]
+
+    async def _rank(self, told: Told) -> LlmRanking:
+        return await rank_with_reranker(self.endpoint, *told, self.settings)
+
+    async def estimate(self, question: Question) -> tuple[int, float | None]:
+        _, history, candidates = self._told(question)
+        shape = self.settings.shape()
+        told = [entry["Item"] for entry in history[: self.settings.history_limit]]
+        query, documents = (
+            sum(estimate_tokens(shown_item(item, shape, "")["text"]) for item in items)
+            for items in (told, candidates)
+        )
+        tokens = query * len(candidates) + documents
+        return tokens, self.endpoint.price.of(tokens, 0) if self.endpoint.price else None
+
+
+def _kept(ranking: LlmRanking) -> KeptAnswer:
+    order = tuple(place for place in ranking.order if ranking.origins[place] == "ranked")
+    usage: dict[str, float] = {
+        "calls": len(ranking.calls),
+        "prompt_tokens": sum(call.tokens_in for call in ranking.calls),
+        "completion_tokens": sum(call.tokens_out for call in ranking.calls),
+        "seconds": sum(attempt.ms for call in ranking.calls for attempt in call.attempts) / 1000,
+    }
+    if ranking.cost is not None:
+        usage["cost"] = ranking.cost
+    return KeptAnswer(order, ranking.status, ranking.message or ranking.reason, usage)

@@ -1,0 +1,193 @@
+"""``python manage.py bench_llm``: how well rankers order held-out items, a language model among them.
+
+For each user the newest positive feedback is hidden among 99 items that user never touched; every ranker
+orders the same 100 candidates, knowing the ``s`` positives before it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+import orjson
+from django.core.management.base import BaseCommand, CommandError
+
+from dashboard import runs
+from dashboard.evaluation.asking import AskedRanker, Forecast
+from dashboard.evaluation.contestants import ANSWERS, Entrants, contestants_of, find_flow, outside_now
+from dashboard.evaluation.datasets import DEFAULT_RULES, OWN, Measured, open_dataset
+from dashboard.evaluation.model_askers import endpoint_of
+from dashboard.evaluation.rankers import ASKED, BASELINE, CONTROLS, LABELS, MODELS
+from dashboard.evaluation.ranking_runs import (
+    Contestant,
+    RankingPlan,
+    Step,
+    Watcher,
+    all_questions,
+    measure_rankers,
+    splits_of,
+)
+from dashboard.evaluation.tables import ranking_table
+from dashboard.jobs.fitting import rules_of_flow
+from recflow.configuration import Configuration, ConfigurationError, read_configuration
+from recflow.data.feedback import FeedbackRule, FeedbackRules
+from recflow.engine.flow import load_flow
+from recflow.errors import RecflowError
+from recflow.interop.gorse_config import config_to_flow
+from recflow.llm.endpoint import Price
+
+
+class Command(BaseCommand):
+    help = __doc__
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--config", type=Path, help="config.toml with [openai] and [recommend]")
+        parser.add_argument(
+            "-s", "--shots", type=int, nargs="+", default=[1], help="positives of each user that are known"
+        )
+        parser.add_argument("--users", type=int, help="ask a sample of so many users")
+        parser.add_argument(
+            "--rankers", nargs="+", default=[*MODELS, ASKED], help=f"among {', '.join(LABELS)}"
+        )
+        parser.add_argument(
+            "--flow", action="append", default=[], help='measure its ranker node: "Home feed@3"'
+        )
+        parser.add_argument("--data", default=OWN, help=f"a MovieLens folder, or {OWN}")
+        parser.add_argument("--positive", nargs="+", help='positive feedback, such as "rating>=3.5"')
+        parser.add_argument("--seed", type=int, default=0, help="of negatives, samples and models")
+        parser.add_argument("--in-flight", type=int, default=32, help="calls to a model at the same time")
+        parser.add_argument("--price", type=float, nargs=2, metavar=("IN", "OUT"), help="of a million tokens")
+        parser.add_argument("--json", type=Path, help="write the report here")
+        parser.add_argument("--yes", action="store_true", help="do not ask before spending")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            self._measure(options)
+        except (RecflowError, ConfigurationError, ValueError) as error:
+            raise CommandError(str(error)) from error
+
+    def _measure(self, options: dict[str, Any]) -> None:
+        began = time.perf_counter()
+        configuration = _configuration(options["config"])
+        plan = RankingPlan(
+            rankers=(*dict.fromkeys([*options["rankers"], *CONTROLS]),),
+            flows=options["flow"],
+            shots=options["shots"],
+            users=options["users"],
+            seed=options["seed"],
+        )
+        measured = Measured(open_dataset(options["data"]), _rules(options, configuration))
+        self._say("{users:,} users, {items:,} items, {positive:,} positives".format(**measured.described()))
+        splits = splits_of(plan, measured)
+        price = Price(*options["price"]) if options["price"] else None
+        entrants = Entrants(
+            measured,
+            plan.seed,
+            endpoint_of(configuration.openai, in_flight=options["in_flight"], price=price),
+            outside_now(runs.services.resources),
+            options["in_flight"],
+            ANSWERS,
+        )
+        contestants = contestants_of(plan.rankers, plan.flows, entrants)
+        self._confirm_costs(contestants, splits, skip=options["yes"])
+        bar = _Bar()
+        report = measure_rankers(plan, measured, contestants, splits, Watcher(bar.show))
+        bar.clear()
+        self._say(ranking_table(report))
+        if BASELINE in plan.rankers:
+            seconds = sum(
+                row["fit_seconds"] + row["seconds_per_user"] * row["users"]
+                for row in report["rows"]
+                if row["ranker"] == BASELINE
+            )
+            self._say(
+                f"{LABELS[BASELINE]} at {len(splits)} shots: {seconds:.1f} s "
+                "(target: five shots of ml-latest-small under 20 s on 2 cores)"
+            )
+        self._say(f"All of it: {time.perf_counter() - began:.1f} s")
+        if options["json"]:
+            options["json"].write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+            self._say(f"The report is in {options['json']}")
+
+    def _confirm_costs(self, contestants: list[Contestant], splits: list, *, skip: bool) -> None:
+        """Say what models are about to be asked, and wait for a yes."""
+        questions = all_questions(splits)
+        for one in contestants:
+            if not isinstance(one.ranker, AskedRanker):
+                continue
+            forecast = one.ranker.forecast(questions)
+            self._say(f"{one.label}: {_words(forecast)}")
+            if not forecast.calls or skip:
+                continue
+            if not sys.stdin.isatty():
+                raise CommandError("Nobody is there to confirm the cost: add --yes to go on without asking")
+            if input("Go on? [y/N] ").strip().lower() not in {"y", "yes"}:
+                raise CommandError("Nothing was asked")
+
+    def _say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()
+
+
+def _words(forecast: Forecast) -> str:
+    kept = f"{forecast.kept:,} answers are kept from before; " if forecast.kept else ""
+    if not forecast.calls:
+        return f"{kept}nothing is left to ask"
+    cost = "price unknown" if forecast.cost is None else f"cost about {forecast.cost:.2f}"
+    return f"{kept}{forecast.calls:,} calls, about {forecast.tokens:,} tokens, {cost}"
+
+
+def _configuration(file: Path | None) -> Configuration:
+    if file is None:
+        return read_configuration()
+    before = os.environ.get("RECFLOW_CONFIG")
+    os.environ["RECFLOW_CONFIG"] = str(file)
+    try:
+        return read_configuration()
+    finally:
+        if before is None:
+            del os.environ["RECFLOW_CONFIG"]
+        else:
+            os.environ["RECFLOW_CONFIG"] = before
+
+
+def _rules(options: dict[str, Any], configuration: Configuration) -> FeedbackRules:
+    """Which feedback counts: as told, else as the first flow says, else the configuration, else as usual."""
+    if options["positive"]:
+        positive = tuple(FeedbackRule.parse(text) for text in options["positive"])
+        return FeedbackRules(positive, DEFAULT_RULES.read)
+    if options["flow"]:
+        return rules_of_flow(find_flow(options["flow"][0]))
+    if configuration.recommend and configuration.file:
+        document, _ = config_to_flow(configuration.file.read_text(encoding="utf-8"))
+        return rules_of_flow(load_flow(document))
+    return DEFAULT_RULES
+
+
+class _Bar:
+    """A progress bar on the error output, which a report piped to a file does not get into."""
+
+    WIDTH = 30
+
+    def __init__(self) -> None:
+        self._drawn_at = 0.0
+        self._is_terminal = sys.stderr.isatty()
+
+    def show(self, step: Step) -> None:
+        now = time.monotonic()
+        if now - self._drawn_at < (0.1 if self._is_terminal else 5.0) and step.share < 1:
+            return
+        self._drawn_at = now
+        filled = round(self.WIDTH * step.share)
+        bar = f"[{'#' * filled}{'.' * (self.WIDTH - filled)}] {step.share:4.0%} {step.text}"
+        sys.stderr.write(f"\r{bar:<78}" if self._is_terminal else f"{bar}\n")
+        sys.stderr.flush()
+
+    def clear(self) -> None:
+        if self._is_terminal:
+            sys.stderr.write(f"\r{'':<78}\r")
+            sys.stderr.flush()
