@@ -48,8 +48,12 @@ def run_django(arguments: list[str]) -> None:
     """Hand over to Django's commands."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recflow.settings")
     from django.core.management import execute_from_command_line
+    from django.db import OperationalError
 
-    execute_from_command_line(arguments)
+    try:
+        execute_from_command_line(arguments)
+    except OperationalError as error:
+        raise CannotStart(f"The database cannot be used: {' '.join(str(error).split())}") from error
 
 
 def ensure_packages(files: list[Path], arguments: list[str], *, may_install: bool) -> None:
@@ -151,7 +155,15 @@ def install(files: list[Path], missing: list[str]) -> None:
     installer = (
         [uv, "pip", "install", "--quiet", "--python", sys.executable]
         if uv
-        else [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        else [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-compile",
+            "--disable-pip-version-check",
+        ]
     )
     lists = [part for file in files for part in ("-r", str(file))]
     done = subprocess.run([*installer, *lists], capture_output=True, text=True, check=False)
