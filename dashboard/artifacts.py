@@ -12,7 +12,7 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from math import isfinite
 from pathlib import Path
@@ -75,6 +75,14 @@ class ArtifactStore:
         """The newest complete version of a model, None while there is none."""
         return next(iter(self._versions(spec.key)), None)
 
+    def history(self, spec: ModelSpec) -> list[dict[str, Any]]:
+        """What is known of each complete version, newest first, with its ``version``; nothing is loaded."""
+        found = []
+        for version in self._versions(spec.key):
+            text = (self.folder / spec.key / version / "meta.json").read_text(encoding="utf-8")
+            found.append(json.loads(text) | {"version": version})
+        return found
+
     def get(
         self,
         spec: ModelSpec,
@@ -119,8 +127,19 @@ class ArtifactStore:
         progress: Callable[[float, str], None] = lambda share, text: None,
         check: Callable[[], None] = lambda: None,
         only_if_missing: bool = False,
+        metrics: Mapping[str, float] | None = None,
     ) -> Artifact:
-        """Fit a model and keep it as its newest version; one at a time for each model."""
+        """Fit a model and keep it as its newest version; one at a time for each model.
+
+        Args:
+            spec: which model.
+            view: what to learn from.
+            seed: of all randomness in the fit.
+            progress: hears how far it is.
+            check: raises to stop.
+            only_if_missing: take a version that came while this one waited.
+            metrics: what is known of its quality beside what the model says itself.
+        """
         with self._lock:
             one_at_a_time = self._fitting.setdefault(spec.key, threading.Lock())
         with one_at_a_time:
@@ -143,7 +162,8 @@ class ArtifactStore:
                     field.name: value
                     for field in fields(model)
                     if isinstance(value := getattr(model, field.name), int | float) and isfinite(value)
-                },
+                }
+                | dict(metrics or {}),
             }
             version = f"{int(self._clock() * 1000):015d}"
             user_ids = view.snapshot.users.ids if FITTERS[spec.kind].knows_users else None

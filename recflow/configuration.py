@@ -43,6 +43,7 @@ ENVIRONMENT = {
     "SECRET_KEY": "recflow.secret_key",
     "DATABASE_URL": "recflow.database_url",
     "REDIS_URL": "recflow.redis_url",
+    "RECFLOW_DASK_SCHEDULER": "recflow.dask_scheduler",
 }
 
 
@@ -117,6 +118,7 @@ class RecflowSection(BaseModel):
         allowed_hosts: names the server answers to beside localhost.
         trusted_origins: origins such as https://rec.example.org that may send forms.
         https: a proxy in front speaks TLS; cookies are then sent over https only.
+        dask_scheduler: address of a Dask scheduler whose workers do the jobs; without one this machine does.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -128,6 +130,7 @@ class RecflowSection(BaseModel):
     allowed_hosts: Words = ()
     trusted_origins: Words = ()
     https: bool = False
+    dask_scheduler: str = ""
 
 
 class _Environment(PydanticBaseSettingsSource):

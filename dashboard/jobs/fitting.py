@@ -1,20 +1,38 @@
-"""Which models a flow needs, and fitting those that are missing or old."""
+"""Job kind "fit": which models a flow needs, and fitting one of them.
+
+A model is fitted where arithmetic runs, in one piece: its progress is that of its epochs.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
 
 from dashboard.artifacts import ArtifactStore
+from dashboard.jobs import ledger
+from dashboard.jobs.work import Reporter, Work
+from dashboard.models import Job
+from dashboard.runs import models
+from dashboard.store import store
 from recflow.data.feedback import FeedbackRules
 from recflow.data.snapshot import Snapshot
-from recflow.engine.flow import Flow
+from recflow.engine.flow import Flow, Node
 from recflow.engine.registry import FITTERS, NODE_TYPES, ModelSpec
+from recflow.engine.settings import duration_seconds
 from recflow.errors import DataError
 from recflow.nodes.data_source import Settings as DataSourceSettings
 from recflow.nodes.data_source import rules_of
 
 logger = logging.getLogger(__name__)
+
+KIND = "fit"
+#: A model is measured, which takes another fit, when a fit takes about so many seconds at most.
+MEASURED_S = 60.0
+#: Time between fits for nodes that have no setting for it.
+USUAL_PERIOD_S = 3600.0
 
 
 def rules_of_flow(flow: Flow) -> FeedbackRules:
@@ -25,15 +43,29 @@ def rules_of_flow(flow: Flow) -> FeedbackRules:
 
 def models_of_flow(flow: Flow) -> list[ModelSpec]:
     """Every model a flow needs, each once, in the order of its nodes."""
-    rules = rules_of_flow(flow)
-    needed: dict[str, ModelSpec] = {}
+    return [spec for spec, _ in models_with_periods(flow)]
+
+
+def models_with_periods(flow: Flow) -> list[tuple[ModelSpec, float]]:
+    """Every model a flow needs, and the seconds between its fits: the shortest that any node asks for."""
+    specs: dict[str, ModelSpec] = {}
+    periods: dict[str, float] = {}
     for node in flow.nodes:
-        entry = NODE_TYPES.get(node.type)
-        if entry is None or node.disabled:
+        if node.disabled:
             continue
-        for spec in entry.models(entry.read_settings(node.settings), rules):
-            needed.setdefault(spec.key, spec)
-    return list(needed.values())
+        for spec in models_of_node(flow, node):
+            settings = NODE_TYPES[node.type].read_settings(node.settings)
+            period = getattr(settings, "fit_period", None)
+            period_s = USUAL_PERIOD_S if period is None else duration_seconds(period)
+            specs.setdefault(spec.key, spec)
+            periods[spec.key] = min(period_s, periods.get(spec.key, period_s))
+    return [(spec, periods[key]) for key, spec in specs.items()]
+
+
+def models_of_node(flow: Flow, node: Node) -> list[ModelSpec]:
+    """The models one node of a flow needs; none for a type this server does not have."""
+    entry = NODE_TYPES.get(node.type)
+    return entry.models(entry.read_settings(node.settings), rules_of_flow(flow)) if entry else []
 
 
 def fit_missing(
@@ -61,3 +93,66 @@ def fit_missing(
                 say(f"{label}: {error.message}")
             else:
                 say(f"{label}: fitted in {artifact.meta['seconds']:.1f} s")
+
+
+def ask(spec: ModelSpec, asked_by: str = "") -> Job:
+    """A job that fits a model anew."""
+    title = f"Train {FITTERS[spec.kind].label.lower()}"
+    return ledger.enqueue(KIND, key_of(spec), title, as_parameters(spec), asked_by=asked_by)
+
+
+def key_of(spec: ModelSpec) -> str:
+    """What a job that fits this model is called in the ledger."""
+    return f"{KIND}:{spec.key}"
+
+
+def as_parameters(spec: ModelSpec) -> dict[str, Any]:
+    """A model as plain values that JSON can hold."""
+    positive, read, negative, positive_ttl_days, item_ttl_days = spec.rules.key()
+    return {
+        "kind": spec.kind,
+        "params": dict(spec.params),
+        "rules": {
+            "positive": positive,
+            "read": read,
+            "negative": negative,
+            "positive_ttl_days": positive_ttl_days,
+            "item_ttl_days": item_ttl_days,
+        },
+    }
+
+
+def as_spec(parameters: Mapping[str, Any]) -> ModelSpec:
+    """The model that ``as_parameters`` wrote down."""
+    rules = rules_of(DataSourceSettings(**parameters["rules"]))
+    return ModelSpec(parameters["kind"], parameters["params"], rules)
+
+
+def run(work: Work) -> str:
+    """Fit the model; returns how long it took and how well it ranks."""
+    meta = work.call("fitting:fit_here", work.job.parameters)
+    shown = {name: value for name, value in meta["metrics"].items() if name in SHOWN_METRICS}
+    parts = [f"{SHOWN_METRICS[name]} {value:.3f}" for name, value in shown.items()]
+    said = ", ".join(
+        [f"fitted in {meta['seconds']:.1f} s on {meta['n_positive']:,} positive feedback", *parts]
+    )
+    work.say(said)
+    return said
+
+
+#: Fields of models that tell how good they are -> what the screen calls them.
+SHOWN_METRICS = {"ndcg_at_10": "NDCG@10", "auc": "AUC", "precision": "precision", "recall": "recall"}
+
+
+def fit_here(job_id: int, worker: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Measure and fit a model in this process; what its ``meta.json`` says."""
+    reporter = Reporter(job_id, worker)
+    spec = as_spec(parameters)
+    view = store.snapshot(fresh=True).view(spec.rules)
+    fitter = FITTERS[spec.kind]
+    metrics: dict[str, float] = {}
+    if fitter.measure and fitter.cost(view, spec.params) <= MEASURED_S:
+        reporter.progress(0.0, "measuring on held-out feedback")
+        metrics = fitter.measure(view, dict(spec.params), np.random.default_rng(0), reporter.check)
+    artifact = models.fit(spec, view, progress=reporter.progress, check=reporter.check, metrics=metrics)
+    return artifact.meta

@@ -12,8 +12,11 @@ from dashboard.models.catalogue import (
     User,
 )
 from dashboard.models.flows import Activation, ActiveVersion, Draft, Flow, FlowVersion
+from dashboard.models.jobs import LIVE, Job, JobState, Shard
+from dashboard.models.prepared import PreparedList
 
 __all__ = [
+    "LIVE",
     "Activation",
     "ActiveVersion",
     "CatalogueVersion",
@@ -24,5 +27,9 @@ __all__ = [
     "FlowVersion",
     "ImportProgress",
     "Item",
+    "Job",
+    "JobState",
+    "PreparedList",
+    "Shard",
     "User",
 ]

@@ -12,7 +12,15 @@ from recflow.data.records import MAX_ID
 from recflow.data.types import NO_TIME
 
 #: Names of the models that live in the catalogue database, as Django writes them in migrations.
-CATALOGUE_MODELS = {"user", "item", "feedbacktype", "feedback", "catalogueversion", "importprogress"}
+CATALOGUE_MODELS = {
+    "user",
+    "item",
+    "feedbacktype",
+    "feedback",
+    "catalogueversion",
+    "importprogress",
+    "preparedlist",
+}
 
 
 class User(models.Model):

@@ -288,7 +288,8 @@ class Fitter:
     ``fit(view, params, rng, progress, check)`` returns a frozen dataclass of arrays and plain values;
     ``progress(share, text)`` reports, ``check()`` raises when the fit was cancelled. ``remap(model, items,
     users)`` brings it to the numbers of a newer snapshot; what the model never saw must come out without a
-    score. ``users`` is None unless the kind ``knows_users``.
+    score. ``users`` is None unless the kind ``knows_users``. ``measure(view, params, rng, check)`` says how
+    well such a model ranks, as name -> value, from feedback that it holds out of a fit of its own.
     """
 
     kind: str
@@ -298,6 +299,7 @@ class Fitter:
     remap: Callable[[Any, Renumbering, Renumbering | None], Any]
     cost: Callable[[Any, Mapping[str, Any]], float] = field(default=lambda view, params: 0.0)
     knows_users: bool = False
+    measure: Callable[..., dict[str, float]] | None = None
 
 
 FITTERS: dict[str, Fitter] = {}
@@ -311,6 +313,7 @@ def fits(
     remap: Callable[[Any, Renumbering, Renumbering | None], Any],
     cost: Callable[[Any, Mapping[str, Any]], float] = lambda view, params: 0.0,
     knows_users: bool = False,
+    measure: Callable[..., dict[str, float]] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register the decorated function as the fitter of a kind of model.
 
@@ -321,10 +324,11 @@ def fits(
         remap: brings a model to the numbers of a newer snapshot.
         cost: (view, params) -> about how many seconds it takes; a preview fits cheap ones itself.
         knows_users: the model holds something for each user, so users have to be renumbered too.
+        measure: how well such a model ranks; background jobs ask for it and show it.
     """
 
     def register(fit: Callable[..., Any]) -> Callable[..., Any]:
-        FITTERS[kind] = Fitter(kind, label, model, fit, remap, cost, knows_users)
+        FITTERS[kind] = Fitter(kind, label, model, fit, remap, cost, knows_users, measure)
         return fit
 
     return register

@@ -1,0 +1,13 @@
+"""The kinds of jobs: which function does which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dashboard.jobs import fitting, snapshots
+from dashboard.jobs.work import Work
+
+KINDS: dict[str, Callable[[Work], str]] = {
+    fitting.KIND: fitting.run,
+    snapshots.KIND: snapshots.run,
+}

@@ -1,0 +1,125 @@
+"""Runs jobs: claims one, keeps its heart beating, does it, writes down how it ended."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+
+from django.db import connections
+
+from dashboard.jobs import ledger
+from dashboard.jobs.kinds import KINDS
+from dashboard.jobs.work import Work
+from dashboard.models import Job
+from recflow.errors import RecflowError, RunCancelled
+
+logger = logging.getLogger(__name__)
+
+HEARTBEAT_S = 5.0
+#: Seconds between two looks for waiting jobs, and between two thoughts about what is due.
+LOOK_EVERY_S = 1.0
+PLAN_EVERY_S = 10.0
+#: Threads of the embedded runner: arithmetic uses all cores from one, the other fills its pauses.
+THREADS = 2
+
+
+def run_until(
+    stop: threading.Event, executor: Executor, plan: Callable[[], None] = lambda: None, window: int = 4
+) -> None:
+    """Do jobs as they come until ``stop`` is set; one at a time.
+
+    A job that is interrupted goes back to the ledger for whoever comes next.
+
+    Args:
+        stop: ends it.
+        executor: where arithmetic runs.
+        plan: asks for what is due; called every ten seconds.
+        window: parts of a job handed out at a time.
+    """
+    worker = ledger.worker_name()
+    planned_at = -PLAN_EVERY_S
+    while not stop.is_set():
+        try:
+            ledger.take_up_stale()
+            if time.monotonic() - planned_at >= PLAN_EVERY_S:
+                planned_at = time.monotonic()
+                plan()
+            if (job := ledger.claim(worker)) is not None:
+                do(job, worker, executor, window=window, stop=stop)
+                continue
+        except Exception:  # a database that is away for a moment must not end the runner
+            logger.exception("The runner of jobs goes on after an error")
+        stop.wait(LOOK_EVERY_S)
+
+
+def do(
+    job: Job, worker: str, executor: Executor, *, window: int = 4, stop: threading.Event | None = None
+) -> None:
+    """Do one claimed job to its end, whatever that is."""
+    work = Work(job, worker, executor, window)
+    with _beating(job, worker, stop):
+        try:
+            said = KINDS[job.kind](work)
+        except RunCancelled:
+            ledger.stop(job.pk, worker)  # refused, and rightly, when another process has the job
+        except RecflowError as error:
+            ledger.fail(job.pk, worker, error.message)
+        except Exception as error:
+            logger.exception("%s failed", job.title)
+            ledger.fail(job.pk, worker, f"{type(error).__name__}: {error}")
+        else:
+            ledger.finish(job.pk, worker, said)
+    ledger.forget_old()
+
+
+@contextmanager
+def embedded() -> Iterator[Executor]:
+    """Threads of this process; no server, no port."""
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="job") as executor:
+        yield executor
+
+
+@contextmanager
+def on_dask(address: str) -> Iterator[Executor]:
+    """Workers of a Dask scheduler, which share this installation's data folder and database.
+
+    Raises:
+        OSError: nobody answers there.
+    """
+    from distributed import Client
+
+    with Client(address, timeout="10s", set_as_default=False) as client:
+        # A part is done again elsewhere when its worker dies; pure=False, for it writes.
+        yield client.get_executor(pure=False, retries=3)
+
+
+@contextmanager
+def _beating(job: Job, worker: str, stop: threading.Event | None) -> Iterator[None]:
+    """A thread that says that the job is alive, and gives it back when this process has to end."""
+    over = threading.Event()
+
+    def beat() -> None:
+        try:
+            waited_s = 0.0
+            while not over.wait(LOOK_EVERY_S):
+                waited_s += LOOK_EVERY_S
+                if stop is not None and stop.is_set():
+                    ledger.release(job.pk, worker)
+                    return
+                if waited_s >= HEARTBEAT_S:
+                    waited_s = 0.0
+                    ledger.beat(job.pk, worker)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

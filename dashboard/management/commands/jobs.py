@@ -1,0 +1,55 @@
+"""Run background jobs: fit models, refresh snapshots and lists. Several of these may run together."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from dashboard.jobs.planning import plan
+from dashboard.jobs.runner import embedded, on_dask, run_until
+
+logger = logging.getLogger(__name__)
+
+#: Seconds a job gets to notice that this process has to end; then the ledger keeps what it had.
+GRACE_S = 5.0
+#: Parts handed out at a time to workers on other machines.
+DASK_WINDOW = 16
+
+
+class Command(BaseCommand):
+    help = __doc__
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--scheduler",
+            default=settings.CONFIGURATION.recflow.dask_scheduler,
+            help="address of a Dask scheduler, such as tcp://10.0.0.5:8786; without one this process works",
+        )
+        parser.add_argument("--parent", type=int, help="end when this process, which started us, is gone")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        stop = threading.Event()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda *_: stop.set())
+        threading.Thread(target=_end, args=(stop, options["parent"]), daemon=True).start()
+        address = options["scheduler"]
+        try:
+            with on_dask(address) if address else embedded() as executor:
+                run_until(stop, executor, plan, **({"window": DASK_WINDOW} if address else {}))
+        except OSError as error:
+            raise CommandError(f"No Dask scheduler answers at {address}: {error}") from error
+
+
+def _end(stop: threading.Event, parent: int | None) -> None:
+    """Set ``stop`` when the parent is gone; some seconds after it is set, end whatever still runs."""
+    while not stop.wait(1.0):
+        if parent is not None and os.getppid() != parent:
+            stop.set()
+    threading.Event().wait(GRACE_S)
+    os._exit(0)

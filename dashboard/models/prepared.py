@@ -1,0 +1,29 @@
+"""Lists made in advance, one a user and version; they live beside the catalogue, which they are made of."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from recflow.data.records import MAX_ID
+
+
+class PreparedList(models.Model):
+    """What a version recommends to a user.
+
+    ``item_ids`` and ``scores`` are JSON lists, best first. ``digest`` says what the list was made of: the
+    drawing, the data and the models; as long as that stays the same, so does the list.
+    """
+
+    pk = models.CompositePrimaryKey("version", "user_id")
+    version = models.CharField(max_length=64)
+    user_id = models.CharField(max_length=MAX_ID)
+    item_ids = models.TextField()
+    scores = models.TextField()
+    made_at_us = models.BigIntegerField()
+    digest = models.CharField(max_length=32)
+
+    class Meta:
+        db_table = "catalogue_prepared_list"
+
+    def __str__(self) -> str:
+        return f"{self.version} for {self.user_id}"
