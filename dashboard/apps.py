@@ -10,4 +10,5 @@ class DashboardConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        """Fill the table of node types, for checks, the schema and runs alike."""
         import recflow.nodes  # noqa: F401  importing it fills the table of node types

@@ -62,21 +62,29 @@ class Record(dict):
 
 
 class ItemRecord(Record):
+    """`item`."""
+
     kind = "item"
     key_fields = ("ItemId",)
 
 
 class UserRecord(Record):
+    """`user`."""
+
     kind = "user"
     key_fields = ("UserId",)
 
 
 class FeedbackKeyRecord(Record):
+    """What tells one feedback from another, `.FeedbackKey`."""
+
     kind = "feedback key"
     key_fields = ("FeedbackType", "UserId", "ItemId")
 
 
 class FeedbackRecord(Record):
+    """An element of `feedback`; its key's fields stand in it and under `.FeedbackKey`."""
+
     kind = "feedback"
     key_fields = FeedbackKeyRecord.key_fields
 

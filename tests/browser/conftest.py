@@ -1,4 +1,4 @@
-"""A real server process on the playground's data, a real Chromium, and a page object that holds every gesture."""
+"""A real server process on invented data, a real Chromium, and a page object that holds every gesture."""
 
 import json
 import os
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(Path(__file__).parent))  # the drawings in flows.py are shared by the test files
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = [
     "--no-sandbox",

@@ -1,5 +1,7 @@
 """Criteria on building a flow; the number of a test is the criterion's."""
 
+from flows import BARE, CHAIN
+
 
 def test_01_a_node_dropped_from_the_palette_lands_where_it_was_dropped(open_editor):
     editor = open_editor(BARE)
@@ -94,48 +96,3 @@ def test_08_a_deleted_node_comes_back_exactly(open_editor):
     editor.press("Control+s")
     editor.expect_saved()
     assert editor.draft() == before
-
-
-def node(node_id, node_type, x, y, **settings):
-    return {
-        "id": node_id,
-        "type": node_type,
-        "name": "",
-        "position": {"x": x, "y": y},
-        "settings": settings,
-        "disabled": False,
-        "pin": None,
-    }
-
-
-def edges(*pairs):
-    return [
-        {"id": f"{a}-{b}", "source": a, "target": b, "order": sum(q == b for _, q in pairs[:i])}
-        for i, (a, b) in enumerate(pairs)
-    ]
-
-
-BARE = {
-    "format": 1,
-    "name": "Test flow",
-    "nodes": [
-        node("source", "data-source", 0, 0),
-        node("latest", "latest", 300, 0),
-        node("recommend", "recommend", 600, 0),
-    ],
-    "edges": edges(("source", "latest"), ("latest", "recommend")),
-    "notes": [],
-}
-CHAIN = {
-    "format": 1,
-    "name": "Test flow",
-    "nodes": [
-        node("source", "data-source", 0, 0),
-        node("latest", "latest", 280, 0),
-        node("one", "merge", 560, 0, limit=7),
-        node("two", "ranker", 840, 0, kind="none"),
-        node("recommend", "recommend", 1120, 0),
-    ],
-    "edges": edges(("source", "latest"), ("latest", "one"), ("one", "two"), ("two", "recommend")),
-    "notes": [],
-}

@@ -1,0 +1,58 @@
+"""Small drawings for browser tests."""
+
+
+def node(node_id, node_type, x, y, **settings):
+    return {
+        "id": node_id,
+        "type": node_type,
+        "name": "",
+        "position": {"x": x, "y": y},
+        "settings": settings,
+        "disabled": False,
+        "pin": None,
+    }
+
+
+def edges(*pairs):
+    return [
+        {"id": f"{a}-{b}", "source": a, "target": b, "order": sum(q == b for _, q in pairs[:i])}
+        for i, (a, b) in enumerate(pairs)
+    ]
+
+
+BARE = {
+    "format": 1,
+    "name": "Test flow",
+    "nodes": [
+        node("source", "data-source", 0, 0),
+        node("latest", "latest", 300, 0),
+        node("recommend", "recommend", 600, 0),
+    ],
+    "edges": edges(("source", "latest"), ("latest", "recommend")),
+    "notes": [],
+}
+CHAIN = {
+    "format": 1,
+    "name": "Test flow",
+    "nodes": [
+        node("source", "data-source", 0, 0),
+        node("latest", "latest", 280, 0),
+        node("one", "merge", 560, 0, limit=7),
+        node("two", "ranker", 840, 0, kind="none"),
+        node("recommend", "recommend", 1120, 0),
+    ],
+    "edges": edges(("source", "latest"), ("latest", "one"), ("one", "two"), ("two", "recommend")),
+    "notes": [],
+}
+POPULAR = {
+    "format": 1,
+    "name": "Test flow",
+    "nodes": [
+        node("source", "data-source", 0, 0),
+        node("popular", "non-personalized", 300, 0, score="len(feedback)"),
+        node("ranker", "ranker", 600, 0, kind="none"),
+        node("recommend", "recommend", 900, 0),
+    ],
+    "edges": edges(("source", "popular"), ("popular", "ranker"), ("ranker", "recommend")),
+    "notes": [],
+}
