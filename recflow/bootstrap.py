@@ -176,38 +176,26 @@ def install(files: list[Path], missing: list[str]) -> None:
 
 def run_tests(arguments: list[str]) -> int:
     """All tests: Python, style, JavaScript where Node is, and the browser where one can be had."""
-    browser = find_browser()
-    if browser:
-        os.environ["RECFLOW_BROWSER"] = browser
-    else:
+    if not has_browser():
+        install_browser()
+    if not has_browser():
         say("No Chromium was found and none could be installed: the browser tests are skipped")
     return subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=PROJECT, check=False).returncode
 
 
-def find_browser() -> str | None:
-    """A Chromium of this machine, or one that is installed now."""
-    found = installed_browser()
-    if found:
-        return found
+def has_browser() -> bool:
+    """Whether this machine has a Chromium, its own or Playwright's."""
+    return any(shutil.which(name) for name in BROWSERS) or playwright_browser() is not None
+
+
+def install_browser() -> None:
+    """Try what this machine allows: Playwright's download, then, as root, the distribution's package."""
     say("Installing Chromium for the browser tests")
-    if _succeeds([sys.executable, "-m", "playwright", "install", "chromium"]) and (
-        found := playwright_browser()
-    ):
-        return found
+    if succeeds([sys.executable, "-m", "playwright", "install", "chromium"]) and playwright_browser():
+        return
     if hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
-        _succeeds(["apt-get", "update", "-qq"])
-        _succeeds(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"])
-    return installed_browser()
-
-
-def installed_browser() -> str | None:
-    """The path of a Chromium: as named, the system's, or Playwright's own."""
-    named = os.environ.get("RECFLOW_BROWSER")
-    if named:
-        if not Path(named).exists():
-            raise CannotStart(f"RECFLOW_BROWSER names {named}, which does not exist")
-        return named
-    return next((path for name in BROWSERS if (path := shutil.which(name))), None) or playwright_browser()
+        succeeds(["apt-get", "update", "-qq"])
+        succeeds(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"])
 
 
 def playwright_browser() -> str | None:
@@ -246,7 +234,8 @@ def first_error(text: str) -> str:
     return (telling or lines or ["nothing"])[-1][:300]
 
 
-def _succeeds(command: list[str]) -> bool:
+def succeeds(command: list[str]) -> bool:
+    """Whether a command could be run and said so."""
     try:
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
     except OSError:
