@@ -8,6 +8,7 @@ RecflowError
 |  +- NoFeedback, UnknownItem, NotTrained, BadRecord
 +- ServiceError   another machine failed; retryable
 |  +- ServiceTimeout, ReplyUnreadable (keeps the raw reply), ServiceRefused, AddressRefused, BudgetExceeded
+|  +- NoUsableAnswer  what a node was told is of no use to it; details, field
 +- SandboxError   a template or script of a user failed; line, column
 |  +- SandboxLimit  it ran too long, took too much memory or wrote too much
 +- NodeError      wraps whatever a node raised; node_id, node_type
@@ -151,6 +152,22 @@ class ReplyUnreadable(ServiceError):
     def __init__(self, message: str, *, raw: str = "", **kwargs) -> None:
         super().__init__(message, **kwargs)
         self.raw = raw
+
+
+class NoUsableAnswer(ServiceError):
+    """Another machine, or what was to be asked of it, gave a node nothing to go on with.
+
+    Args:
+        details: what was asked and answered, as the node's panel shows it.
+        field: the setting that is at fault, None when none is.
+    """
+
+    def __init__(
+        self, message: str, *, details: dict | None = None, field: str | None = None, **kwargs
+    ) -> None:
+        super().__init__(message, **kwargs)
+        self.details = details
+        self.field = field
 
 
 class SandboxError(RecflowError):

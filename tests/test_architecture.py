@@ -28,7 +28,16 @@ ROOMS = {
 #: Only these join recflow and the dashboard.
 JOINING = {"settings.py", "urls.py", "asgi.py", "configuration.py"}
 #: What node types share; the rest of them never import each other.
-SHARED_BY_NODES = {"recflow.nodes.proposing", "recflow.nodes.ranker.ordering", "recflow.nodes"}
+SHARED_BY_NODES = {
+    "recflow.nodes",
+    "recflow.nodes.proposing",
+    "recflow.nodes.outside",
+    "recflow.nodes.records",
+    "recflow.nodes.external.id_path",
+    "recflow.nodes.external.question",
+    "recflow.nodes.ranker.ordering",
+    "recflow.nodes.ranker.asking",
+}
 
 
 def imported(path):

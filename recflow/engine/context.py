@@ -79,11 +79,15 @@ class RunContext:
         options: what the Recommend node says about the whole run.
         user: the Data Source's output; None before it ran.
         models: fitted models.
-        resources: other services by name ("endpoints", "secrets", "answers"), for nodes that need them.
+        resources: other services by name, for nodes that need them; what is under "outside" stands in
+            recflow/nodes/outside.py.
         memo: results that runs share.
         pool: threads for arithmetic.
         cancelled: set when somebody pressed Stop.
         report: hears how far the node is.
+        flow_name: what the log calls the drawing.
+        has_fallback: somebody else answers when this node gives nothing.
+        name_of: signature of a node that has run -> its name, "" for one that is not in this run.
     """
 
     source: str
@@ -99,6 +103,9 @@ class RunContext:
     pool: Executor
     cancelled: threading.Event
     report: Callable[[float, str], None] = field(default=lambda share, text: None)
+    flow_name: str = ""
+    has_fallback: bool = False
+    name_of: Callable[[str], str] = field(default=lambda signature: "")
 
     @property
     def now(self) -> int:

@@ -57,11 +57,14 @@ class NodeFinished(Event):
 
 @dataclass(frozen=True)
 class NodeFailed(Event):
+    """``details``: what the node still has to show of its work, such as an answer it could not use."""
+
     name: ClassVar[str] = "node.failed"
     node_id: str
     message_text: str
     field: str | None = None
     ms: float = 0.0
+    details: dict[str, Any] | None = None
 
     def message(self) -> dict[str, Any]:
         return {
@@ -70,6 +73,7 @@ class NodeFailed(Event):
             "message": self.message_text,
             "field": self.field,
             "ms": self.ms,
+            "details": self.details,
         }
 
 

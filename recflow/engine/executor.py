@@ -157,13 +157,15 @@ class _Execution:
         self.loop = asyncio.get_running_loop()
         self.cancelled = threading.Event()
         self.options = _options(flow)
+        self.has_fallback = _has_fallback(flow)
         self.tasks: dict[str, asyncio.Task] = {}
         self.signatures: dict[str, str] = {}
         self.degraded: list[str] = []
         self.started = time.perf_counter()
 
     async def run(self) -> Run:
-        refuse_problems(self.flow, self.request.until)
+        # Checking a template may ask a child process: off the loop, as all that can take its time.
+        await self.loop.run_in_executor(self.services.pool, refuse_problems, self.flow, self.request.until)
         target = self.request.until or self._sink()
         needed = _needed(self.flow, target, use_pins=self.request.use_pins)
         roots = {node.id for node in self.flow.nodes if NODE_TYPES[node.type].output == "user"}
@@ -259,7 +261,14 @@ class _Execution:
             pool=self.services.pool,
             cancelled=self.cancelled,
             report=report,
+            flow_name=self.flow.name,
+            has_fallback=self.has_fallback,
+            name_of=self._name_of,
         )
+
+    def _name_of(self, signature: str) -> str:
+        node_id = next((key for key, known in self.signatures.items() if known == signature), None)
+        return label_of(self.flow.node(node_id)) if node_id is not None else ""
 
     async def _call(self, entry: NodeType, node: Node, context: RunContext, inputs: list) -> Any:
         settings = entry.read_settings(node.settings)
@@ -338,7 +347,8 @@ class _Execution:
         wrapped.__cause__ = error
         ms = round((time.perf_counter() - began) * 1000, 2)
         field_name = getattr(error, "field", None)
-        self.emit(events.NodeFailed(node.id, wrapped.message, field_name, ms))
+        details = getattr(error, "details", None)
+        self.emit(events.NodeFailed(node.id, wrapped.message, field_name, ms, details))
         self.degraded.append(f"{label_of(node)} failed: {wrapped.message}")
         return _Failed() if entry.output == "user" else Candidates()
 
@@ -355,6 +365,17 @@ def _options(flow: Flow) -> RunOptions:
         if entry is not None and entry.options is not None and not node.disabled:
             return entry.options(entry.read_settings(node.settings))
     return RunOptions()
+
+
+def _has_fallback(flow: Flow) -> bool:
+    """Somebody answers when the main way gives nothing."""
+    return any(
+        (entry := NODE_TYPES.get(node.type)) is not None
+        and entry.output == "fallback"
+        and not node.disabled
+        and any(edge.source == node.id for edge in flow.edges)
+        for node in flow.nodes
+    )
 
 
 def _topological(flow: Flow) -> list[Node]:

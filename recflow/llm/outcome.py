@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from recflow.errors import RecflowError
+from recflow.llm.prompts import TokenEstimate
 from recflow.llm.replies import Dropped, Reading
 from recflow.outbound.call import Attempt
 
@@ -32,6 +33,7 @@ class CallRecord:
         reading: how the answer was read; None when there was none.
         problem: why there was no answer.
         warnings: sentences about truncated input and shortened prompts.
+        estimate: tokens of the prompt by part; None for a reranker.
     """
 
     sent: tuple[dict[str, str], ...]
@@ -53,6 +55,7 @@ class CallRecord:
     problem: str = ""
     is_kept: bool = False
     warnings: tuple[str, ...] = ()
+    estimate: TokenEstimate | None = None
 
     @property
     def dropped(self) -> tuple[Dropped, ...]:

@@ -140,7 +140,9 @@ class _Session:
         payload = build_payload(self.endpoint, prompt.messages, options)
         sent = {name: value for name, value in payload.items() if name != "messages"}
         key = self._key(payload)
-        record = CallRecord(prompt.messages, sent, tuple(positions), warnings=prompt.notes)
+        record = CallRecord(
+            prompt.messages, sent, tuple(positions), warnings=prompt.notes, estimate=prompt.estimate
+        )
         kept = self._kept(key)
         if kept is not None:
             reading = self._read(kept, prompt)

@@ -36,9 +36,10 @@ _METHOD = re.compile(r"[A-Z]{1,16}")
 _DEFAULT_HEADERS = (("User-Agent", "RecFlow"), ("Accept", "*/*"), ("Accept-Encoding", ACCEPT_ENCODING))
 _SET_BY_US = frozenset(("host", "content-length", "transfer-encoding", "connection", "accept-encoding"))
 
-# httpx logs every URL at level INFO, and keys travel in URLs. A filter outlives whatever a settings file
-# does to the level.
-logging.getLogger("httpx").addFilter(lambda record: record.levelno >= logging.WARNING)
+# httpx logs every URL at level INFO, httpcore every header of an answer at DEBUG. Keys travel in URLs, and
+# some services repeat them in headers. A filter outlives whatever a settings file does to the level.
+for _name in ("httpx", "httpcore.connection", "httpcore.http11"):
+    logging.getLogger(_name).addFilter(lambda record: record.levelno >= logging.WARNING)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from recflow.engine.executor import Services, execute
 from recflow.engine.flow import load_flow
 from recflow.engine.memo import Memo
 from recflow.engine.registry import FITTERS
+from recflow.outbound.client import close_clients
 
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
@@ -71,6 +72,14 @@ def history_of(user_id, snapshot, extra=()):
     )
 
 
+async def finished(run):
+    """What a run gives, with the connections it opened closed before its loop is gone."""
+    try:
+        return await run
+    finally:
+        await close_clients()
+
+
 @pytest.fixture
 def run_chain(snapshot):
     """run_chain([("latest", {})], user) -> (ids of the result, Run, messages).
@@ -99,7 +108,9 @@ def run_chain(snapshot):
         with ThreadPoolExecutor(2) as pool:
             used = services(pool) if services else Services(FreshModels(), pool, Memo())
             flow = load_flow(document)
-            result = asyncio.run(execute(flow, wanted, snapshot, used, lambda e: said.append(e.message())))
+            result = asyncio.run(
+                finished(execute(flow, wanted, snapshot, used, lambda e: said.append(e.message())))
+            )
         return snapshot.items.ids.texts(result.result.items), result, said
 
     run.document = run_document

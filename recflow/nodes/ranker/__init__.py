@@ -18,12 +18,25 @@ from recflow.data.feedback import FeedbackRules
 from recflow.engine.context import RunContext
 from recflow.engine.registry import ModelSpec, node
 from recflow.engine.values import Candidates, Step, places
-from recflow.nodes.ranker import fm, hybrid, mf, none
+from recflow.nodes.ranker import fm, hybrid, llm, mf, none, rerank
 
-KINDS: dict[str, Any] = {"mf": mf, "hybrid": hybrid, "fm": fm, "none": none}
+KINDS: dict[str, Any] = {
+    "mf": mf,
+    "hybrid": hybrid,
+    "fm": fm,
+    "llm": llm,
+    "rerank": rerank,
+    "none": none,
+}
 
 Settings = Annotated[
-    mf.MfSettings | hybrid.HybridSettings | fm.FmSettings | none.NoneSettings, Field(discriminator="kind")
+    mf.MfSettings
+    | hybrid.HybridSettings
+    | fm.FmSettings
+    | llm.LlmRankerSettings
+    | rerank.RerankRankerSettings
+    | none.NoneSettings,
+    Field(discriminator="kind"),
 ]
 
 
@@ -37,6 +50,11 @@ def check(settings: Any) -> list[tuple[str, str]]:
     return checked(settings) if checked else []
 
 
+def keep_s(settings: Any) -> float | None:
+    kept = getattr(KINDS[settings.kind], "keep_s", None)
+    return kept(settings) if kept else None
+
+
 @node(
     "ranker",
     label="Ranker",
@@ -45,6 +63,7 @@ def check(settings: Any) -> list[tuple[str, str]]:
     card=("kind",),
     models=models,
     check=check,
+    keep_s=keep_s,
 )
 async def run(ctx: RunContext, candidates: Candidates, settings: Settings) -> Candidates:
     kind = KINDS[settings.kind]

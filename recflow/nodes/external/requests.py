@@ -1,0 +1,199 @@
+"""Request mode: one HTTP request made of templates, and a path to the ids in its JSON answer."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+from pydantic import Field
+
+from recflow.engine.settings import Duration, NodeSettings, duration_seconds, ui
+from recflow.errors import NoUsableAnswer, SandboxError
+from recflow.nodes.external.id_path import PathError, compiled, ids_at
+from recflow.nodes.external.question import MAX_HOPS, Exchange, InThread, Question, Secrets, Trace
+from recflow.nodes.outside import Outside
+from recflow.nodes.records import FEEDBACK_FIELDS, USER_FIELDS
+from recflow.outbound.call import EndpointPolicy, call
+from recflow.outbound.client import Guard
+from recflow.outbound.messages import Answer, Request
+from recflow.sandbox import templates
+
+#: What a template may use: variable -> its fields, None for one of which any may come.
+VARIABLES: dict[str, tuple[str, ...] | None] = {
+    "user": USER_FIELDS,
+    "feedback": FEEDBACK_FIELDS,
+    "n": (),
+    "secrets": None,
+}
+_TEMPLATE = ui("template", variables=VARIABLES)
+#: One more try, as far as the time allows: a user is waiting.
+_RETRIES = 1
+
+
+class RequestSettings(NodeSettings):
+    """One HTTP request whose JSON answer holds a list of item ids."""
+
+    mode: Literal["request"] = "request"
+    url: str = Field(
+        min_length=1,
+        max_length=4_000,
+        title="URL",
+        description="Jinja2 template over user, feedback (newest first), n (items wanted) and secrets, such "
+        "as https://example.org/for/{{ user.UserId | urlencode }}?n={{ n }}",
+        json_schema_extra=_TEMPLATE,
+    )
+    method: Literal["GET", "POST", "PUT", "PATCH"] = Field(
+        "GET", title="Method", description="GET sends no body."
+    )
+    headers: str = Field(
+        "",
+        max_length=10_000,
+        title="Headers",
+        description="One a line, such as Authorization: Bearer {{ secrets.NAME }}. Secrets are kept in "
+        "Settings; they are put in last and never shown.",
+        json_schema_extra=_TEMPLATE,
+    )
+    body: str = Field(
+        "",
+        max_length=50_000,
+        title="Body",
+        description="Template of the body; write values as {{ user.UserId | tojson }}. Sent as JSON unless "
+        "a Content-Type header says otherwise.",
+        json_schema_extra=ui(
+            "template", variables=VARIABLES, visible_when={"method": ["POST", "PUT", "PATCH"]}
+        ),
+    )
+    ids: str = Field(
+        "@",
+        min_length=1,
+        max_length=500,
+        title="Path to the ids",
+        description="Where the ids are in the answer, in JMESPath: items[*].id, or @ for an answer that is "
+        "the list itself.",
+    )
+    timeout: Duration = Field(
+        "5s",
+        title="Timeout",
+        description="For everything together; then the list is empty and the run goes on.",
+        json_schema_extra=ui("duration"),
+    )
+    keep: Duration = Field(
+        "10m",
+        title="Keep answers for",
+        description="How long an answer for the same user and history is used again. 0s asks every time.",
+        json_schema_extra=ui("duration"),
+    )
+
+
+def check(settings: RequestSettings) -> list[tuple[str, str]]:
+    faults = []
+    for field, text in (("url", settings.url), ("body", settings.body)):
+        faults += _faults(field, text)
+    for number, line in _header_lines(settings.headers):
+        name, colon, value = line.partition(":")
+        if not colon or not name.strip():
+            faults.append(("headers", f"Line {number}: a header is written Name: value, got {line[:60]!r}"))
+        faults += [("headers", f"Line {number}: {text}") for _, text in _faults("headers", value)]
+    try:
+        compiled(settings.ids)
+    except PathError as error:
+        faults.append(("ids", str(error)))
+    return faults
+
+
+def _faults(field: str, template: str) -> list[tuple[str, str]]:
+    return [(field, problem.message) for problem in templates.check(template, known=VARIABLES)]
+
+
+def _header_lines(headers: str) -> list[tuple[int, str]]:
+    lines = enumerate(headers.splitlines(), start=1)
+    return [(number, line) for number, line in lines if line.strip()]
+
+
+async def ids_of(
+    question: Question,
+    settings: RequestSettings,
+    outside: Outside,
+    trace: Trace,
+    *,
+    in_thread: InThread,
+    exchange: Exchange | None = None,
+) -> list[str]:
+    """The ids another machine answers with.
+
+    Args:
+        exchange: sends the request; by default with the retries and the circuit that a run has.
+
+    Raises:
+        RecflowError: no list of ids came.
+    """
+    secrets = Secrets(outside.secrets)
+    request = await in_thread(_request, settings, question, secrets)
+    total_s = duration_seconds(settings.timeout)
+    guard = Guard(
+        addresses=outside.addresses,
+        total_s=total_s,
+        connect_s=min(5.0, total_s),
+        idle_s=total_s,
+        max_hops=MAX_HOPS,
+    )
+    answer = await trace.send(exchange or _called_as(settings), request, guard)
+    return await in_thread(_read, settings, answer)
+
+
+def _called_as(settings: RequestSettings) -> Exchange:
+    # The circuit belongs to these very settings: whoever mends them is let through at once.
+    name = f"external {settings.method} {hash((settings.url, settings.headers, settings.body)):x}"
+
+    async def exchange(request: Request, guard: Guard) -> Answer:
+        called = await call(EndpointPolicy(name, guard, max_retries=_RETRIES), request, expects="any")
+        return called.answer
+
+    return exchange
+
+
+def _request(settings: RequestSettings, question: Question, secrets: Secrets) -> Request:
+    """The request with everything filled in; blocks.
+
+    Raises:
+        NoUsableAnswer: a template fails on this user.
+    """
+    variables = {
+        "user": question.user,
+        "feedback": question.feedback,
+        "n": question.n,
+        "secrets": dict(secrets.marks),
+    }
+    lines = [line.partition(":") for _, line in _header_lines(settings.headers)]
+    headers = [
+        (name.strip(), _rendered("headers", value.strip(), variables, secrets)) for name, _, value in lines
+    ]
+    body = b""
+    if settings.method != "GET" and settings.body:
+        body = _rendered("body", settings.body, variables, secrets).encode("utf-8", "replace")
+        if not any(name.lower() == "content-type" for name, _ in headers):
+            headers.append(("Content-Type", "application/json"))
+    url = _rendered("url", settings.url, variables, secrets).strip()
+    return Request(url, settings.method, tuple(headers), body, secrets.values)
+
+
+def _rendered(field: str, template: str, variables: dict[str, Any], secrets: Secrets) -> str:
+    try:
+        return secrets.put_into(templates.render(template, variables))
+    except SandboxError as error:
+        place = f"line {error.line}: " if error.line else ""
+        raise NoUsableAnswer(f"{field}: {place}{error.message}", field=field, attempts=0) from error
+
+
+def _read(settings: RequestSettings, answer: Answer) -> list[str]:
+    if not 200 <= answer.status <= 299:
+        raise NoUsableAnswer(f"The answer has status {answer.status}", status=answer.status)
+    try:
+        document = json.loads(answer.body.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        head = " ".join(answer.text[:80].split()) or "nothing"
+        raise NoUsableAnswer(f"The answer is not JSON but begins with {head!r}") from error
+    try:
+        return ids_at(settings.ids, document)
+    except PathError as error:
+        raise NoUsableAnswer(str(error), field="ids") from error

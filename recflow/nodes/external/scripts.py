@@ -1,0 +1,101 @@
+"""Script mode: JavaScript that fetches, thinks and ends in a list of item ids; Gorse's scripts run as is."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Literal
+
+from pydantic import Field
+
+from recflow.engine.settings import Duration, NodeSettings, duration_seconds, ui
+from recflow.errors import NoUsableAnswer, SandboxError
+from recflow.nodes.external.question import MAX_HOPS, Exchange, InThread, Question, Trace
+from recflow.nodes.outside import Outside
+from recflow.outbound.client import Guard, send
+from recflow.outbound.messages import Request
+from recflow.sandbox.scripts import FetchRequest, FetchResponse, ScriptLimits, run_script
+
+# A script holds its thread while it waits for a fetch. In the threads of the run it would keep arithmetic
+# waiting; there are as many here as the sandbox has children for scripts.
+_threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="script")
+
+
+class ScriptSettings(NodeSettings):
+    """A script with a synchronous fetch; its last expression is the list of item ids."""
+
+    mode: Literal["script"] = "script"
+    script: str = Field(
+        min_length=1,
+        max_length=100_000,
+        title="Script",
+        description="JavaScript with user_id and fetch(url, {method, headers, body}), which waits for its "
+        "answer {ok, status, statusText, headers, body}. The last expression is the list of ids. "
+        "console.log shows in the preview.",
+        json_schema_extra=ui("script"),
+    )
+    timeout: Duration = Field(
+        "5s",
+        title="Timeout",
+        description="For the script and all its fetches; then the list is empty and the run goes on.",
+        json_schema_extra=ui("duration"),
+    )
+    keep: Duration = Field(
+        "10m",
+        title="Keep answers for",
+        description="How long an answer for the same user and history is used again. 0s asks every time.",
+        json_schema_extra=ui("duration"),
+    )
+
+
+def check(settings: ScriptSettings) -> list[tuple[str, str]]:
+    return [] if settings.script.strip() else [("script", "script must not be empty")]
+
+
+async def ids_of(
+    question: Question,
+    settings: ScriptSettings,
+    outside: Outside,
+    trace: Trace,
+    *,
+    in_thread: InThread,
+    exchange: Exchange | None = None,
+) -> list[str]:
+    """The ids a script ends in.
+
+    Raises:
+        RecflowError: it failed or was stopped.
+    """
+    loop = asyncio.get_running_loop()
+    under_way: list[Future] = []
+
+    def fetch(asked: FetchRequest) -> FetchResponse:
+        total_s = max(0.001, asked.timeout_s)
+        guard = Guard(
+            addresses=outside.addresses,
+            total_s=total_s,
+            connect_s=min(5.0, total_s),
+            idle_s=total_s,
+            max_hops=MAX_HOPS,
+        )
+        body = asked.body.encode("utf-8", "replace")
+        request = Request(asked.url, asked.method.upper(), tuple(asked.headers.items()), body)
+        future = asyncio.run_coroutine_threadsafe(trace.send(exchange or send, request, guard), loop)
+        under_way.append(future)
+        answer = future.result()
+        return FetchResponse(answer.status, answer.headers, answer.text)
+
+    def work() -> list[str]:
+        limits = ScriptLimits(total_s=duration_seconds(settings.timeout))
+        return run_script(settings.script, question.user_id, fetch=fetch, limits=limits, on_log=trace.log).ids
+
+    try:
+        return await loop.run_in_executor(_threads, work)
+    except asyncio.CancelledError:
+        # Giving up a fetch ends the script's process too: its thread gets an error that no script can catch.
+        for future in under_way:
+            future.cancel()
+        raise
+    except SandboxError as error:
+        place = f"Line {error.line}: " if error.line else ""
+        raise NoUsableAnswer(f"{place}{error.message}", field="script") from error

@@ -1,0 +1,300 @@
+"""What the rankers that ask a model share: the form of their settings, what they send, what becomes of it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from recflow.engine.context import RunContext
+from recflow.engine.values import Candidates, Step, drop_step, places
+from recflow.errors import NoUsableAnswer, SandboxError, ServiceError
+from recflow.llm.outcome import CallRecord, LlmRanking
+from recflow.llm.records import Shape, shown_feedback, shown_item, shown_user
+from recflow.nodes.outside import Asked, NamedEndpoint, Outside, masked
+from recflow.nodes.ranker.ordering import kept_order
+from recflow.nodes.records import Record, candidate_records, history_records, user_record
+from recflow.outbound.retry import RULES
+from recflow.sandbox import templates
+
+#: Characters of one prompt or answer that the panel gets; a whole prompt of a hundred items is a third of it.
+MAX_SHOWN = 100_000
+#: Made-up ids that are told one by one.
+MAX_INVENTED = 50
+
+USER_FIELDS = tuple(shown_user({}, Shape()))
+ITEM_FIELDS = tuple(shown_item({}, Shape(), ""))
+FEEDBACK_FIELDS = tuple(shown_feedback({}, Shape(), ""))
+
+FAILURE_HELP = (
+    "What the user gets when no ranking comes back. Fallback: this node gives nothing and is shown as "
+    "failed, so the Fallback node answers; in a flow without one the order that came in is kept. Keep: that "
+    "order is kept in any case. The run says which it was."
+)
+KEEP_HELP = (
+    "How long an answer to the very same question is used again instead of being paid for again. Failures "
+    "are never kept. 0s asks every time."
+)
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a model is told about."""
+
+    user: Record
+    feedback: list[Record]
+    items: list[Record]
+
+
+def material_of(ctx: RunContext, candidates: Candidates, history_limit: int) -> Material:
+    """User, history and candidates of a run as records."""
+    assert ctx.user is not None
+    n_told = min(history_limit, ctx.options.context_size)
+    return Material(
+        user_record(ctx.user), history_records(ctx.user, n_told), candidate_records(ctx, candidates)
+    )
+
+
+def formed(form: Mapping[str, Mapping[str, Any]]) -> Callable[[dict[str, Any]], None]:
+    """A hook for pydantic that puts the fields of a schema into the order of ``form``, with its additions.
+
+    The fields are inherited from the llm room, which knows no forms; here they get their titles, groups and
+    widgets.
+    """
+
+    def arrange(schema: dict[str, Any]) -> None:
+        fields = schema["properties"]
+        added = json.loads(json.dumps(form))  # tuples are lists in JSON, and nobody may change the form
+        schema["properties"] = {name: fields[name] | added.get(name, {}) for name in [*form, *fields]}
+
+    return arrange
+
+
+@lru_cache(maxsize=256)
+def template_problems(
+    template: str, variables: tuple[tuple[str, tuple[str, ...] | None], ...]
+) -> tuple[templates.TemplateProblem, ...]:
+    """What is wrong with a template over these variables; remembered, as every check of a flow asks it."""
+    return tuple(templates.check(template, known=dict(variables)))
+
+
+def template_faults(
+    field: str, template: str, variables: Mapping[str, tuple[str, ...] | None]
+) -> list[tuple[str, str]]:
+    """The problems of a template as those of a node's field."""
+    found = template_problems(template, tuple(variables.items()))
+    return [(field, f"{_place(problem)}{problem.message}") for problem in found]
+
+
+def _place(problem: templates.TemplateProblem) -> str:
+    if problem.line is None:
+        return ""
+    column = f", column {problem.column}" if problem.column is not None else ""
+    return f"Line {problem.line}{column}: "
+
+
+def answer_of(
+    ctx: RunContext,
+    candidates: Candidates,
+    ranking: LlmRanking,
+    *,
+    kind: str,
+    on_failure: str,
+    named: NamedEndpoint,
+    outside: Outside,
+    template_field: str,
+) -> Candidates:
+    """The candidates in the order of a ranking, logged and told in full; or what a failure calls for.
+
+    Raises:
+        NoUsableAnswer: there is no ranking, and somebody else will answer.
+    """
+    ids = ctx.snapshot.items.ids.texts(candidates.items)
+    titles = ctx.snapshot.titles(candidates.items)
+    details = masked(
+        details_of(ranking, ids, titles, named) | {"kind": kind},
+        (named.endpoint.key, *outside.secrets.values()),
+    )
+    outside.record(_asked(ctx, ranking, kind, named, details))
+    if ranking.status == "failed" and len(ids) > 1:
+        reason = details["message"].rstrip(".")
+        if on_failure == "fallback" and ctx.has_fallback:
+            raise NoUsableAnswer(
+                f"{reason}; fallback taken",
+                details=details,
+                field=_field_at_fault(ranking, template_field),
+                kind=ranking.reason,
+            )
+        why = "" if on_failure == "keep" else "there is no fallback in this flow, so "
+        warning = f"{reason}; {why}the order that came in was kept"
+        kept = kept_order(ctx, candidates, warning)
+        return replace(kept, warnings=(*kept.warnings, warning), details=details)
+    return _in_ranked_order(ctx, candidates, ranking, details)
+
+
+def _in_ranked_order(
+    ctx: RunContext, candidates: Candidates, ranking: LlmRanking, details: dict[str, Any]
+) -> Candidates:
+    order = np.array(ranking.order, dtype=np.intp)
+    items, n = candidates.items[order], len(order)
+    # As Gorse scores a ranked list: 1 for the first, evenly down to 1/n for the last.
+    scores = 1.0 - np.arange(n) / n
+    notes = np.array([_note(ranking.origins[place]) for place in ranking.order], dtype=object)
+    before = candidates.rank_of(items)
+    steps = [
+        Step(
+            ctx.source,
+            "ranked",
+            items[mask],
+            places(n)[mask],
+            scores[mask],
+            ranks_before=before[mask],
+            note=note,
+        )
+        for note in ("ranked", "appended")
+        if (mask := notes == note).any()
+    ]
+    invented = [token["text"] for token in _dropped(details) if token["reason"] == "unknown"]
+    if invented:
+        unknown = tuple(dict.fromkeys(invented))[:MAX_INVENTED]
+        steps.insert(0, drop_step(ctx.source, [], "invented", unknown_ids=unknown))
+    return Candidates(
+        items,
+        scores,
+        (*candidates.trail, *steps),
+        (*candidates.warnings, *_warnings(ranking)),
+        details,
+    )
+
+
+def _note(origin: str) -> str:
+    return "ranked" if origin == "ranked" else "appended"
+
+
+def _dropped(details: Mapping[str, Any]) -> list[dict[str, str]]:
+    return [token for call in details["calls"] for token in call["dropped"]]
+
+
+def _warnings(ranking: LlmRanking) -> list[str]:
+    warnings = [text for call in ranking.calls for text in call.warnings]
+    if ranking.status == "partial":
+        left = ranking.origins.count("appended")
+        warnings.append(f"{left} of {len(ranking.order)} candidates were not ranked: {ranking.message}")
+    return list(dict.fromkeys(warnings))
+
+
+def _field_at_fault(ranking: LlmRanking, template_field: str) -> str | None:
+    """The setting somebody has to look at; None when nobody can do anything about it here."""
+    if isinstance(ranking.error, SandboxError):
+        return template_field
+    if isinstance(ranking.error, ServiceError):
+        rule = RULES.get(ranking.error.kind)
+        return "endpoint" if rule is not None and rule.is_config_error else None
+    return None
+
+
+def details_of(
+    ranking: LlmRanking, ids: list[str], titles: list[str], named: NamedEndpoint
+) -> dict[str, Any]:
+    """Everything about a ranking that the node's panel shows; see docs/protocol.md."""
+    return {
+        "endpoint": named.name,
+        "model": named.endpoint.model,
+        "notice": named.notice,
+        "status": ranking.status,
+        "reason": ranking.reason,
+        "message": ranking.message,
+        "notes": list(ranking.notes),
+        "agreement": ranking.agreement,
+        "tokens": ranking.tokens,
+        "cost": ranking.cost,
+        "ms": round(sum(call.ms for call in ranking.calls), 2),
+        "items": [
+            {
+                "item_id": ids[place],
+                "title": titles[place],
+                "rank": rank,
+                "rank_before": place + 1,
+                "origin": ranking.origins[place],
+            }
+            for rank, place in enumerate(ranking.order, start=1)
+        ],
+        "calls": [_call(call, ids) for call in ranking.calls],
+    }
+
+
+def _call(call: CallRecord, ids: list[str]) -> dict[str, Any]:
+    reading = call.reading
+    ranked = reading.order[: reading.n_ranked] if reading else ()
+    return {
+        "messages": [{**message, "content": _cut(message["content"])} for message in call.sent],
+        "parameters": dict(call.parameters),
+        "asked_about": [ids[place] for place in call.positions],
+        "answer": _cut(call.answer),
+        "reasoning": _cut(call.reasoning),
+        "model": call.model,
+        "finish_reason": call.finish_reason,
+        "status": reading.status if reading else None,
+        "reason": reading.reason if reading else "",
+        "ranked": [ids[call.positions[place]] for place in ranked],
+        "dropped": [asdict(token) for token in call.dropped],
+        "dropped_counts": dict(reading.dropped_counts) if reading else {},
+        "tokens": {
+            "estimate": asdict(call.estimate) if call.estimate else None,
+            "in": call.tokens_in,
+            "out": call.tokens_out,
+            "cached": call.tokens_cached,
+            "reasoning": call.tokens_reasoning,
+            "is_estimated": call.is_estimated,
+        },
+        "cost": call.cost,
+        "ms": round(call.ms, 2),
+        "attempts": [asdict(attempt) for attempt in call.attempts],
+        "is_kept": call.is_kept,
+        "problem": call.problem,
+        "warnings": list(call.warnings),
+    }
+
+
+def _cut(text: str) -> str:
+    left = len(text) - MAX_SHOWN
+    return text if left <= 0 else f"{text[:MAX_SHOWN]}\n[{left:,} more characters]"
+
+
+def _asked(
+    ctx: RunContext, ranking: LlmRanking, kind: str, named: NamedEndpoint, details: dict[str, Any]
+) -> Asked:
+    fresh = [call for call in ranking.calls if not call.is_kept]
+    totals: Counter[str] = Counter()
+    for call in fresh:
+        totals["in"] += call.tokens_in
+        totals["out"] += call.tokens_out
+        totals["cached"] += call.tokens_cached or 0
+        totals["reasoning"] += call.tokens_reasoning or 0
+    return Asked(
+        flow=ctx.flow_name,
+        node_id=ctx.node_id,
+        node_name=ctx.node_name,
+        kind=kind,
+        endpoint=named.name,
+        model=named.endpoint.model,
+        user_id=ctx.request.history.user_id,
+        status=ranking.status,
+        reason=ranking.reason,
+        message=details["message"],
+        n_calls=len(ranking.calls),
+        n_kept=len(ranking.calls) - len(fresh),
+        statuses=tuple(attempt.status or 0 for call in fresh for attempt in call.attempts),
+        tokens_in=totals["in"],
+        tokens_out=totals["out"],
+        tokens_cached=totals["cached"],
+        tokens_reasoning=totals["reasoning"],
+        cost=ranking.cost,
+        ms=details["ms"],
+        details=details,
+    )
