@@ -69,3 +69,18 @@ def content_security_policy(get_response: Handler) -> Handler:
         return response
 
     return handle
+
+
+def cross_origin(get_response: Handler) -> Handler:
+    """Pages of other origins may read what Gorse's endpoints answer, as they may with Gorse.
+
+    Only that: without an answer to preflight requests such a page can neither send a key nor write.
+    """
+
+    def handle(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if request.resolver_match is not None and request.resolver_match.namespace == "gorse":
+            response.headers["Access-Control-Allow-Origin"] = "*"
+        return response
+
+    return handle

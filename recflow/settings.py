@@ -116,6 +116,7 @@ MIDDLEWARE = [
     "dashboard.middleware.any_trailing_slash",
     "dashboard.middleware.request_id",
     "dashboard.middleware.known_host",
+    "dashboard.middleware.cross_origin",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from dashboard.api import editor, feedback, gorse, health, items, users
+from dashboard.api import editor, feedback, gorse, health, items, recommenders, users
 from dashboard.views import pages
 
-for part in (users, items, feedback, health):
+for part in (users, items, feedback, recommenders, health):
     gorse.api.add_router("", part.router)
 
 urlpatterns = [

@@ -33,9 +33,7 @@ MAX_PAGE = 10_000
 
 
 class BadCursor(WebError):
-    """A cursor that no page of ours has given; 500, as Gorse answers."""
-
-    status = 500
+    """A cursor that no page of ours has given. Gorse answers 500, as if it were the server's fault."""
 
 
 class _Orjson(BaseRenderer):

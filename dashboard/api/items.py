@@ -21,7 +21,7 @@ from dashboard.api.gorse import (
     records,
 )
 from dashboard.catalogue import reading, writing
-from dashboard.errors import NotFound, WebError
+from dashboard.errors import NotFound
 from recflow.data.records import ItemRecord
 from recflow.interop.objects import item_from, to_object
 from recflow.interop.times import parse_rfc3339
@@ -36,12 +36,6 @@ _COLUMNS = {
     "labels": "labels",
     "comment": "comment",
 }
-
-
-class UnknownItemChanged(WebError):
-    """A category of an item that does not exist; 500, as Gorse answers."""
-
-    status = 500
 
 
 @router.post("/item")
@@ -60,6 +54,8 @@ def insert_items(request: HttpRequest) -> dict[str, int]:
 @router.get("/items")
 def list_items(request: HttpRequest) -> dict[str, Any]:
     n = page_size(request)
+    if text := request.GET.get("q"):
+        return {"Cursor": "", "Items": [_show(item) for item in reading.items_like(text, n)]}
     items = reading.items_from(cursor_of(request), n + 1)
     return page("Items", items, n, lambda item: item.item_id, _show)
 
@@ -126,7 +122,7 @@ def _latest(request: HttpRequest, categories: list[str]) -> list[dict[str, Any]]
 
 def _set_category(item_id: str, category: str, *, present: bool) -> dict[str, int]:
     if not writing.set_category(item_id, category, present=present):
-        raise UnknownItemChanged(f"{item_id[:80]}: item not found")
+        raise NotFound(f"{item_id[:80]}: item not found")
     return {"RowAffected": 1}
 
 

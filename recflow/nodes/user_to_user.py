@@ -71,20 +71,21 @@ def check(settings: Settings) -> list[tuple[str, str]]:
     check=check,
 )
 def run(ctx: RunContext, user: UserContext, settings: Settings) -> Candidates:
+    users, similarities = similar_users(ctx, user, settings)
+    return propose(ctx, user, score_from_similar_users(users, similarities, user.view.positive.matrix))
+
+
+def similar_users(ctx: RunContext, user: UserContext, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the users most like this one among those who like anything, best first, and how like."""
     matrix = user.view.positive.matrix
     likes = np.diff(matrix.indptr) > 0
     if user.user_index is not None:
         likes[user.user_index] = False
     if settings.similarity == "items":
-        users, similarities = rows_like_set(
-            np.unique(user.liked), matrix, settings.n_neighbors, candidates=likes
-        )
-    elif settings.similarity == "tags":
-        users, similarities = _by_tags(ctx, user, settings, likes)
-    else:
-        users, similarities = _by_embedding(ctx, user, settings, likes)
-    scores = score_from_similar_users(users, similarities, matrix)
-    return propose(ctx, user, scores)
+        return rows_like_set(np.unique(user.liked), matrix, settings.n_neighbors, candidates=likes)
+    if settings.similarity == "tags":
+        return _by_tags(ctx, user, settings, likes)
+    return _by_embedding(ctx, user, settings, likes)
 
 
 def _column(ctx: RunContext, settings: Settings) -> list:

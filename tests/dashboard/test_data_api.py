@@ -154,8 +154,9 @@ class TestItems:
             call("delete", "/item/m1/category/movie")
         assert call("get", "/item/m1")["Categories"] == ["sci-fi", "new"]
 
-    def test_a_category_of_an_unknown_item_is_a_500_as_in_gorse(self, call):
-        assert call("put", "/item/none/category/x", status=500) == "none: item not found"
+    @pytest.mark.parametrize("method", ["put", "delete"])
+    def test_a_category_of_an_unknown_item_is_a_404(self, call, method):
+        assert call(method, "/item/none/category/x", status=404) == "none: item not found"
 
     def test_a_category_can_be_added_as_gorsejs_does_it(self, client, call):
         call("post", "/item", self.ITEM)
@@ -320,11 +321,11 @@ class TestConventions:
         assert len(call("get", "/users?n=")["Users"]) == 1
 
     @pytest.mark.parametrize("cursor", ["!!!", "gA==", "YQ"])
-    def test_a_cursor_that_is_none_is_a_500_as_in_gorse(self, call, cursor):
-        assert "cursor" in call("get", f"/users?cursor={cursor}", status=500)
+    def test_a_cursor_that_is_none_is_refused(self, call, cursor):
+        assert "cursor" in call("get", f"/users?cursor={cursor}", status=400)
 
-    def test_a_feedback_cursor_that_is_none_is_a_500_as_in_gorse(self, call):
-        assert "cursor" in call("get", "/feedback?cursor=YQ==", status=500)
+    def test_a_feedback_cursor_that_is_none_is_refused(self, call):
+        assert "cursor" in call("get", "/feedback?cursor=YQ==", status=400)
 
     @pytest.mark.parametrize("body", ["{", "[", "NaN", '{"UserId": "\\ud800"}'])
     def test_a_body_that_is_no_json_is_refused(self, client, body):

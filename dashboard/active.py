@@ -1,0 +1,109 @@
+"""The flow that answers requests: the active version, or with none the one from the configuration file.
+
+Gorse's ``[recommend]`` rules until somebody activates a version, and rules again after a reset. Without that
+section it is the first of the starters.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+from typing import Any
+
+import tomlkit
+from django.conf import settings
+from django.db import transaction
+
+from dashboard import drafts
+from dashboard.activation import active_version
+from dashboard.models import Activation, ActiveVersion
+from dashboard.models import Flow as FlowRow
+from recflow.engine.check import blocking, check
+from recflow.engine.flow import Flow, load_flow
+from recflow.errors import RecflowError
+from recflow.interop.gorse_config import config_to_flow
+from recflow.nodes.starters import DEFAULT, STARTERS
+
+logger = logging.getLogger(__name__)
+
+#: What lists and headers call the flow that answers while no version is active.
+UNSAVED = "default"
+
+_newest: dict[str, Flow] = {}
+
+
+def active_flow() -> tuple[Flow, str]:
+    """The flow that answers, parsed once, and its name "flow id@number"; UNSAVED while no version is active."""
+    active = active_version()
+    if active is None:
+        return _configured_flow(json.dumps(settings.CONFIGURATION.recommend, sort_keys=True, default=str))
+    label = f"{active.flow_id}@{active.number}"
+    flow = _newest.get(label)
+    if flow is None:
+        flow = load_flow(active.document)
+        _newest.clear()  # a version is active for days; only the newest is worth keeping
+        _newest[label] = flow
+    return flow, label
+
+
+def configured_document() -> tuple[dict[str, Any], list[str]]:
+    """The drawing that the configuration file stands for, and what it could not express."""
+    return _drawn(settings.CONFIGURATION.recommend)
+
+
+def reset(author: str) -> None:
+    """Let the configuration file rule again, as if no version had ever been activated.
+
+    What the file says is kept as a version too, so that the list of activations tells what became active.
+    """
+    document, notes = configured_document()
+    with transaction.atomic():
+        version = keep_as_version(document, author, f"Reset to the configuration file; {_counted(notes)}")
+        Activation.objects.create(
+            version=version, previous=active_version(), author=author, note="Reset to the configuration file"
+        )
+        ActiveVersion.objects.all().delete()
+
+
+def keep_as_version(document: dict[str, Any], author: str, note: str) -> Any:
+    """The document as a version of the flow that holds what came from configurations, made if need be."""
+    name = document["name"]
+    with transaction.atomic():
+        row = FlowRow.objects.filter(name=name, archived=False).order_by("pk").first()
+        if row is None:
+            row = drafts.create(name, document, author)
+        draft = drafts.save(row.pk, row.revision, document, author)
+        same = drafts.version_of(draft)
+        return same or drafts.keep(row.pk, note, draft.revision, author)
+
+
+def _counted(notes: list[str]) -> str:
+    return f"{len(notes)} things have no place in a drawing" if notes else "all of it is drawn"
+
+
+@functools.lru_cache(maxsize=2)
+def _configured_flow(recommend: str) -> tuple[Flow, str]:
+    document, notes = _drawn(json.loads(recommend))
+    flow = load_flow(document)
+    problems = blocking(check(flow))
+    for note in notes:
+        logger.info("[recommend]: %s", note)
+    if problems:
+        logger.warning(
+            "[recommend] cannot be served: %s; the flow %r answers instead",
+            problems[0].message,
+            STARTERS[DEFAULT].label,
+        )
+        flow = load_flow(STARTERS[DEFAULT].document)
+    return flow, UNSAVED
+
+
+def _drawn(recommend: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    if not recommend:
+        return STARTERS[DEFAULT].document, []
+    try:
+        return config_to_flow(tomlkit.dumps({"recommend": recommend}))
+    except RecflowError as error:
+        logger.warning("[recommend] is no flow: %s", error.message)
+        return STARTERS[DEFAULT].document, [error.message]
