@@ -6,6 +6,7 @@ import { additionRefusal } from "./connecting.js";
 import { familyIndex, inputFor, nameOf, search } from "./node-types.js";
 import { shortcutsFor } from "./shortcuts.js";
 import { useEditor, useEditorState } from "./store.js";
+import { sentenceCase } from "./wording.js";
 
 /** The menu that N, a double-click or an edge dropped on empty canvas opens: only what fits. */
 export function AddMenu({ dialog }) {
@@ -22,7 +23,7 @@ export function AddMenu({ dialog }) {
   };
   return html`<${Chooser} label="Add a node" placeholder="Add a node…" at=${dialog.at}
     find=${(query) => search(entries, query).map((type) => ({
-      key: type.type, testId: `add-${type.type}`, words: type.label, beside: type.summary, act: () => add(type),
+      key: type.type, testId: `add-${type.type}`, words: type.label, beside: sentenceCase(type.summary), act: () => add(type),
       icon: html`<span className=${`card-icon family-${familyIndex(types, type)}`}><${TypeIcon} type=${type} size=${14} /></span>`,
     }))} none=${from ? "Nothing that fits is called so." : "No node is called so."} />`;
 }

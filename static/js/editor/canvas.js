@@ -75,7 +75,7 @@ export function Canvas() {
     if (!from || connection.isValid) return;
     const at = pointOf(event);
     const over = connection.toNode?.id ?? nodeUnder(at);
-    if (over && over !== from.nodeId) return connectInto(editor, from, over, at);
+    if (over && over !== from.nodeId) return editor.connectEnds(from, over, at);
     if (over || !isPane(at)) return;
     editor.openAddMenu({ at, position: screen.screenToFlowPosition(at), from });
   }, [screen]);
@@ -110,13 +110,12 @@ export function Canvas() {
       nodes=${nodes} edges=${edges} nodeTypes=${NODE_KINDS} edgeTypes=${EDGE_KINDS}
       onNodesChange=${onNodesChange} onEdgesChange=${onEdgesChange} onNodeDragStop=${onNodeDragStop}
       onConnect=${connected} onConnectStart=${connectionStarted} onConnectEnd=${connectionEnded}
-      onClickConnectStart=${connectionStarted} onClickConnectEnd=${(event, connection) => clickConnectionEnded(editor, event, connection)}
       isValidConnection=${isValidConnection} onReconnect=${reconnected} reconnectRadius=${12}
       onNodeClick=${(_event, node) => node.type === "card" && store.set({ panelOpen: true })}
       onNodeDoubleClick=${(_event, node) => node.type === "card" && editor.openSettings(node.id)}
       onMoveStart=${(event) => event && (fitted.current = false)}
-      onPaneClick=${() => store.set({ refusal: null })}
-      connectionLineComponent=${ConnectionLine} connectionRadius=${28}
+      onPaneClick=${() => store.set({ refusal: null, connecting: null })}
+      connectionLineComponent=${ConnectionLine} connectionRadius=${28} connectOnClick=${false}
       nodesDraggable=${editable} nodesConnectable=${editable} edgesReconnectable=${editable} elementsSelectable
       selectionMode=${SelectionMode.Partial} multiSelectionKeyCode=${["Meta", "Control", "Shift"]}
       deleteKeyCode=${null} disableKeyboardA11y zoomOnDoubleClick=${false} autoPanOnNodeFocus=${false}
@@ -270,18 +269,6 @@ function picked(ids, picks) {
 function isElsewhere(flow, id, { x, y }) {
   const part = [...flow.nodes, ...flow.notes].find((each) => each.id === id);
   return part && (Math.round(x) !== part.position.x || Math.round(y) !== part.position.y);
-}
-
-function connectInto(editor, from, over, at) {
-  const ends = from.side === "source" ? { source: from.nodeId, target: over } : { source: over, target: from.nodeId };
-  editor.perform("connect", ends, { at });
-}
-
-function clickConnectionEnded(editor, event, connection) {
-  const from = editor.store.get().connecting;
-  editor.store.set({ connecting: null });
-  const over = nodeUnder(pointOf(event));
-  if (from && over && over !== from.nodeId && !connection.isValid) connectInto(editor, from, over, pointOf(event));
 }
 
 /** A node without edges, dropped on an edge into which it fits, is put between its ends. */

@@ -1,14 +1,14 @@
 /** CodeMirror as a form field: expressions, Jinja templates, scripts. Tab leaves it, Escape closes its popups first. */
 import {
   Annotation, autocompletion, bracketMatching, closeBrackets, closeBracketsKeymap, closeCompletion, completionKeymap, completionStatus, defaultKeymap,
-  drawSelection, EditorState, EditorView, HighlightStyle, history, historyKeymap, javascript, jinja, keymap, StreamLanguage, syntaxHighlighting, tags,
+  drawSelection, EditorState, EditorView, HighlightStyle, history, historyKeymap, javascript, jinja, keymap, setDiagnostics, StreamLanguage, syntaxHighlighting, tags,
 } from "codemirror";
 
 /** Marks a change that came from outside, so that it is not told back. */
 const fromOutside = Annotation.define();
 
 /** @returns {EditorView} destroy() it when the field goes */
-export function openEditor(parent, { text, widget, scope, editable, label, hints, onChange }) {
+export function openEditor(parent, { text, widget, editable, label, hints, complete, onChange }) {
   const nonce = document.querySelector("script[nonce]")?.nonce;
   return new EditorView({
     parent,
@@ -17,7 +17,7 @@ export function openEditor(parent, { text, widget, scope, editable, label, hints
       extensions: [
         nonce ? EditorView.cspNonce.of(nonce) : [],
         history(), drawSelection(), bracketMatching(), closeBrackets(), EditorView.lineWrapping,
-        language(widget), syntaxHighlighting(colors), autocompletion({ override: [completions(scope)], icons: false }),
+        language(widget), syntaxHighlighting(colors), complete ? autocompletion({ override: [completions(complete)], icons: false }) : [],
         keymap.of([{ key: "Escape", run: closePopup }, ...closeBracketsKeymap, ...completionKeymap, ...historyKeymap, ...defaultKeymap]),
         EditorView.domEventHandlers({ keydown: (event) => keepInside(event) }),
         EditorView.contentAttributes.of(attributes(label, hints)),
@@ -41,6 +41,16 @@ export function showText(view, text) {
 /** Tell assistive technology whether the text is right. */
 export function showValidity(view, hints) {
   view.contentDOM.setAttribute("aria-invalid", String(hints["aria-invalid"]));
+}
+
+/** Underline what is wrong where it stands; what has no place is told under the field alone. */
+export function showProblems(view, problems) {
+  const end = view.state.doc.length;
+  const placed = problems.filter((problem) => problem.position !== null).map(({ message, position, length }) => {
+    const from = Math.min(position, Math.max(0, end - 1));
+    return { from, to: Math.min(end, from + Math.max(1, length)), severity: "error", message };
+  });
+  view.dispatch(setDiagnostics(view.state, placed));
 }
 
 function attributes(label, { id, "aria-describedby": describedBy, "aria-invalid": invalid }) {
@@ -85,26 +95,13 @@ const colors = HighlightStyle.define([
   { tag: [tags.brace, tags.processingInstruction, tags.meta], class: "code-brace" },
 ]);
 
-const FIELDS = {
-  item: ["ItemId", "IsHidden", "Categories", "Timestamp", "Labels", "Comment"],
-  user: ["UserId", "Labels", "Comment"],
-};
-const FUNCTIONS = ["len", "count", "filter", "map", "any", "all", "sum", "mean", "min", "max", "now", "abs", "log", "sqrt"];
-
-/** What may stand here: after `item.` its fields, elsewhere the names in scope and the functions. */
-function completions(scope) {
-  const names = { score: ["item", "feedback"], item: ["item"], user: ["user"] }[scope] ?? ["item"];
-  return (context) => {
-    const member = context.matchBefore(/\b(item|user)\.\w*/);
-    if (member) {
-      const [owner] = member.text.split(".");
-      return { from: member.from + owner.length + 1, options: FIELDS[owner].map((label) => ({ label, type: "property" })) };
-    }
-    const word = context.matchBefore(/\w+/);
-    if (!word && !context.explicit) return null;
-    return {
-      from: word?.from ?? context.pos,
-      options: [...names.map((label) => ({ label, type: "variable" })), ...FUNCTIONS.map((label) => ({ label, type: "function", apply: `${label}(` }))],
-    };
+/** What may stand here, as the server says: it knows the language, this file does not. */
+function completions(complete) {
+  return async (context) => {
+    const word = context.matchBefore(/[\w$]*/);
+    const afterSign = /[.#]$/.test(context.state.sliceDoc(0, word.from));
+    if (word.from === word.to && !afterSign && !context.explicit) return null;
+    const found = await complete(context.state.doc.toString(), context.pos).catch(() => []);
+    return context.aborted ? null : { from: word.from, options: found, validFor: /^[\w$]*$/ };
   };
 }

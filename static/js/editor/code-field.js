@@ -1,10 +1,15 @@
 /** A field for an expression, a template or a script; the code editor is loaded when the first one is shown. */
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import { html } from "../lib/html.js";
+import { ExpressionValue } from "./expression-value.js";
+import { useEditor } from "./store.js";
 
 let loading = null;
 
 export function CodeField({ field, value, hints, editable, onChange }) {
+  const { completeExpression } = useEditor();
+  const { widget, scope } = field.ui;
+  const isExpression = widget === "expression";
   const [code, setCode] = useState(null); // the code editor's module, once it is there
   const host = useRef(null);
   const view = useRef(null);
@@ -25,7 +30,8 @@ export function CodeField({ field, value, hints, editable, onChange }) {
   useLayoutEffect(() => {
     if (!code || !host.current) return undefined;
     view.current = code.openEditor(host.current, {
-      text: value ?? "", widget: field.ui.widget, scope: field.ui.scope, editable, label: field.title, hints,
+      text: value ?? "", widget, editable, label: field.title, hints,
+      complete: isExpression ? (text, cursor) => completeExpression(scope ?? "score", text, cursor) : null,
       onChange: (text) => latest.current(text === "" && field.nullable ? null : text),
     });
     return () => view.current.destroy();
@@ -39,7 +45,11 @@ export function CodeField({ field, value, hints, editable, onChange }) {
     if (view.current) code.showValidity(view.current, hints);
   }, [hints["aria-invalid"]]);
 
-  if (code) return html`<div className="code-field" ref=${host} data-invalid=${hints["aria-invalid"]} />`;
-  return html`<textarea rows=${field.ui.widget === "expression" ? 2 : 6} className="is-code" ...${hints} value=${value ?? ""} readOnly=${!editable} spellCheck="false"
+  const underline = (problems) => view.current && code.showProblems(view.current, problems);
+  if (code) {
+    return html`<div className="code-field" ref=${host} data-invalid=${hints["aria-invalid"]} />
+      ${isExpression && html`<${ExpressionValue} field=${field} text=${value ?? ""} onProblems=${underline} />`}`;
+  }
+  return html`<textarea rows=${isExpression ? 2 : 6} className="is-code" ...${hints} value=${value ?? ""} readOnly=${!editable} spellCheck="false"
     onChange=${(event) => onChange(event.target.value)} />`;
 }

@@ -5,6 +5,7 @@ import { copy, readFragment } from "./flow-fragment.js";
 import { record, redo, undo } from "./history.js";
 import { freePlace } from "./places.js";
 import { mayEdit, NOTHING, shownFlow } from "./state.js";
+import { sentenceCase } from "./wording.js";
 
 export function createEditing(store, types) {
   return {
@@ -26,7 +27,7 @@ export function createEditing(store, types) {
     if (outcome.problem) return refuse(outcome.problem, at);
     const step = { label: outcome.label, key, at: Date.now(), before: state.flow, after: outcome.flow };
     store.set({ flow: outcome.flow, history: record(state.history, step), selection: stillThere(state.selection, outcome.flow), refusal: null });
-    if (!quiet) announce(`${sentence(outcome.label)}.`);
+    if (!quiet) announce(`${sentenceCase(outcome.label)}.`);
     return outcome;
   }
 
@@ -153,8 +154,4 @@ function stillThere(selection, flow) {
   const kept = { nodes: keep(selection.nodes, flow.nodes), edges: keep(selection.edges, flow.edges), notes: keep(selection.notes, flow.notes) };
   const same = Object.keys(kept).every((part) => kept[part] === selection[part]);
   return same ? selection : kept;
-}
-
-function sentence(label) {
-  return label.charAt(0).toUpperCase() + label.slice(1);
 }

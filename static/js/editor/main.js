@@ -6,6 +6,7 @@ import { createChecking } from "./checking.js";
 import { createComparing } from "./comparing.js";
 import { createEditing } from "./editing.js";
 import { Editor } from "./editor.js";
+import { createExpressing } from "./expressing.js";
 import { createNavigating } from "./navigating.js";
 import { readSchema } from "./node-types.js";
 import { createReleasing } from "./releasing.js";
@@ -34,7 +35,7 @@ async function open() {
   Object.assign(editor, createNavigating(editor));
   const saving = createSaving(store, api, editor);
   const running = createRunning(store, api, page.ws_path, editor);
-  Object.assign(editor, saving, running, createReleasing(editor, api), createComparing(editor, api));
+  Object.assign(editor, saving, running, createReleasing(editor, api), createComparing(editor, api), createExpressing(store, api));
   const mounted = createRoot(root);
   mounted.render(createElement(EditorContext.Provider, { value: editor }, createElement(Editor)));
   saving.start();

@@ -9,14 +9,14 @@ export function createNavigating(editor) {
   const { store, types, canvas } = editor;
   return {
     openSettings, openRename, openAddMenu, openCommandPalette, addNodeHere, addNoteHere, goToNode, goToProblem, selectAlong, walk,
-    startMoving, startConnecting, keyInMode, tidyUp, togglePin,
+    startMoving, startConnecting, tapPort, connectEnds, keyInMode, tidyUp, togglePin,
   };
 
   function openSettings(nodeId = theOne()) {
     if (!nodeId) return;
     editor.select({ nodes: [nodeId] }, { open: true });
     store.set({ panel: "settings" });
-    focusSoon("#inspector-body input, #inspector-body select, #inspector-body textarea, #inspector-body [contenteditable], #node-name");
+    focusSoon(["#inspector-body :is(input, select, textarea, [contenteditable=true])", "#node-name"]);
   }
 
   function openRename(nodeId = theOne()) {
@@ -125,6 +125,28 @@ export function createNavigating(editor) {
     sayTarget();
   }
 
+  /** Tapped (or Enter on) a port: the first begins an edge, the second ends it; the same one again forgets it. */
+  function tapPort(nodeId, side, at) {
+    const { flow, connecting } = store.get();
+    if (!mayEdit(store.get())) return;
+    if (connecting && connecting.nodeId !== nodeId) {
+      store.set({ connecting: null });
+      connectEnds(connecting, nodeId, at);
+    } else if (connecting) {
+      store.set({ connecting: null });
+      editor.announce("Connecting ended.");
+    } else {
+      store.set({ connecting: { nodeId, side, fits: fitting(flow, nodeId, side, types) }, refusal: null });
+      editor.announce(`Choose a port to connect ${nameOf(indexed(flow).node(nodeId), types)} with.`);
+    }
+  }
+
+  /** Draw the edge between the end where it was begun and another node. */
+  function connectEnds(from, nodeId, at) {
+    const ends = from.side === "source" ? { source: from.nodeId, target: nodeId } : { source: nodeId, target: from.nodeId };
+    editor.perform("connect", ends, { at });
+  }
+
   /** Does a keyboard mode take this key? */
   function keyInMode(event) {
     const { mode } = store.get();
@@ -199,10 +221,10 @@ export function createNavigating(editor) {
   }
 }
 
-/** Focus what the next drawing will show. */
-function focusSoon(selector, then = () => {}) {
+/** Focus what the next drawing will show: the first of the selectors that finds something. */
+function focusSoon(selectors, then = () => {}) {
   requestAnimationFrame(() => requestAnimationFrame(() => {
-    const element = document.querySelector(selector);
+    const element = [selectors].flat().map((selector) => document.querySelector(selector)).find(Boolean);
     element?.focus({ preventScroll: element.classList.contains("react-flow__node") });
     if (element) then(element);
   }));

@@ -8,7 +8,7 @@ import { nameOf } from "./node-types.js";
 import { effectiveSettings } from "./settings-schema.js";
 import { shownFlow } from "./state.js";
 import { useEditor, useEditorState } from "./store.js";
-import { counted, describeNode, duration, shortValue, STATE_WORDS } from "./wording.js";
+import { counted, describeNode, duration, sentenceCase, shortValue, STATE_WORDS } from "./wording.js";
 
 export const NodeCard = memo(function NodeCard({ id, data }) {
   const node = data.part;
@@ -55,12 +55,18 @@ function RunLine({ run, stale }) {
 }
 
 function Port({ node, side }) {
-  const { types } = useEditor();
+  const { types, tapPort } = useEditor();
+  const tap = (event) => {
+    event.stopPropagation();
+    event.preventDefault();
+    const { left, top, width, height } = event.currentTarget.getBoundingClientRect();
+    tapPort(node.id, side, { x: left + width / 2, y: top + height / 2 });
+  };
   const fits = useEditorState((state) => (state.connecting && state.connecting.nodeId !== node.id ? fitOf(state.connecting, node.id, side) : null));
   const isOut = side === "source";
   return html`<${Handle} type=${side} position=${isOut ? Position.Right : Position.Left} className="port"
     data-testid=${`port-${node.id}-${isOut ? "out" : "in"}`} data-connectable=${fits === null ? undefined : String(fits)}
-    role="button" aria-label=${`${isOut ? "Output" : "Input"} of ${nameOf(node, types)}`} />`;
+    role="button" tabIndex=${-1} onClick=${tap} onKeyDown=${(event) => event.key === "Enter" && tap(event)} aria-label=${`${isOut ? "Output" : "Input"} of ${nameOf(node, types)}`} />`;
 }
 
 /** An edge begun at an output ends at an input that may take it, and the other way round. */
@@ -73,5 +79,5 @@ function subtitle(node, type) {
   const settings = { ...type.defaults, ...effectiveSettings(type, node.settings) };
   const values = type.card.map((name) => settings[name]).filter((value) => value !== undefined && value !== null && value !== "");
   const label = node.name && node.name !== type.label ? [type.label] : [];
-  return [...label, ...values.map(shortValue)].join(" · ") || type.summary;
+  return [...label, ...values.map(shortValue)].join(" · ") || sentenceCase(type.summary);
 }

@@ -7,6 +7,7 @@ import { additionRefusal } from "./connecting.js";
 import { byFamily, familyIndex, matches } from "./node-types.js";
 import { hasRoom, mayEdit, shownFlow } from "./state.js";
 import { useEditor, useEditorState } from "./store.js";
+import { sentenceCase } from "./wording.js";
 
 export function Palette() {
   const editor = useEditor();
@@ -60,7 +61,7 @@ function Entry({ type }) {
     <span className="card-icon"><${TypeIcon} type=${type} size=${16} /></span>
     <span className="palette-words">
       <span className="palette-name">${type.label}</span>
-      <span className="palette-hint">${reason ?? type.summary}</span>
+      <span className="palette-hint">${reason ?? sentenceCase(type.summary)}</span>
     </span>
   </button>`;
 }

@@ -55,6 +55,7 @@ export function listenToKeys(editor) {
     if (event.defaultPrevented || editor.store.get().dialog) return keepFromBrowser(event);
     const typing = isTyping(event.target);
     if (!typing && editor.keyInMode(event)) return;
+    if (event.key === "Escape" && !typing) return editor.store.set({ connecting: null, refusal: null, traced: null, compared: null });
     const shortcut = shortcuts.get(keyOf(event));
     if (!shortcut || (typing && !shortcut.everywhere) || (isControl(event.target) && ["enter", " "].includes(keyOf(event)))) return;
     if (/arrow/.test(keyOf(event)) && event.target !== document.body && !event.target.closest(".canvas")) return;

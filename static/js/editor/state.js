@@ -32,6 +32,7 @@ export function initialState(record, { readOnly, mayPublish }) {
     link: "open", // open | reconnecting
     user: null, // what is known of the run's user: {user_id, known, feedback, recent}
     userId: "",
+    exampleItem: "", // the item whose value expressions show
     traced: null, // the item whose way is lit: an item of the run's list
     compared: null, // the run's list beside the live one: {label, entered, left, moved} or {waiting} or {problem}
     explained: null, // the answer to "why not X?"

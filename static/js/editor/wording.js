@@ -10,6 +10,10 @@ export function counted(n, noun) {
   return `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
 }
 
+export function sentenceCase(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 /** 0.4 -> "<1 ms", 12.3 -> "12 ms", 2340 -> "2.3 s" */
 export function duration(ms) {
   if (ms === undefined || ms === null) return "";
