@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
+from pydantic import SecretStr
 
 from dashboard import access
+from dashboard.accounts import ensure_configured_account
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
@@ -54,6 +56,34 @@ async def test_a_preview_socket_needs_a_login(user, allowed):
 async def test_somebody_who_was_locked_out_may_not_preview():
     scope = {"user": User(username="ada", is_active=False), "client": ["10.0.0.1", 5], "headers": []}
     assert not await access.may_preview(scope)
+
+
+@pytest.fixture
+def master(settings):
+    """Change keys of the [master] section."""
+
+    def change(**keys):
+        section = settings.CONFIGURATION.master.model_copy(update=keys)
+        settings.CONFIGURATION = settings.CONFIGURATION.model_copy(update={"master": section})
+
+    return change
+
+
+def test_the_configured_account_can_log_in_with_the_password_of_now(client, master):
+    for password in ("first", "second"):
+        master(dashboard_user_name="ada", dashboard_password=SecretStr(password))
+        assert ensure_configured_account() is None
+        client.logout()
+        assert client.post("/login", {"username": "ada", "password": password}).status_code == 302
+    assert not client.login(username="ada", password="first")
+    assert User.objects.count() == 1
+
+
+def test_without_any_account_somebody_is_told_how_to_make_one(master):
+    assert "createsuperuser" in ensure_configured_account()
+    master(dashboard_user_name="ada")
+    assert "no dashboard_password" in ensure_configured_account()
+    assert not User.objects.exists()
 
 
 def test_a_viewer_may_look_and_nothing_else():

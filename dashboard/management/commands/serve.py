@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
+from dashboard.accounts import ensure_configured_account
 from dashboard.management.serving import open_port, serve
 
 
@@ -20,6 +21,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         listener = open_port(options["host"], options["port"])
         call_command("migrate", verbosity=0)
+        if hint := ensure_configured_account():
+            self.stderr.write(hint)
         host, port = listener.getsockname()[:2]
         self.stdout.write(f"RecFlow is at http://{host}:{port}", ending="\n")
         self.stdout.flush()
