@@ -135,6 +135,7 @@ def fit(view: TrainingView, params: dict[str, Any], rng: np.random.Generator, pr
 @node(
     "collaborative",
     label="Collaborative",
+    icon="grid",
     family="recommender",
     settings=Settings,
     at_most=1,

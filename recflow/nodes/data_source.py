@@ -93,6 +93,7 @@ def rules_of(settings: Settings) -> FeedbackRules:
 @node(
     "data-source",
     label="Data Source",
+    icon="database",
     family="input",
     settings=Settings,
     at_least=1,

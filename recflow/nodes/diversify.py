@@ -60,7 +60,15 @@ def check(settings: Settings) -> list[tuple[str, str]]:
     return []
 
 
-@node("diversify", label="Diversify", family="combine", settings=Settings, card=("method",), check=check)
+@node(
+    "diversify",
+    label="Diversify",
+    icon="spread",
+    family="combine",
+    settings=Settings,
+    card=("method",),
+    check=check,
+)
 def run(ctx: RunContext, candidates: Candidates, settings: Settings) -> Candidates:
     if settings.method == "category":
         kept = cap_per_category(candidates.items, ctx.snapshot.items.categories, settings.per_category)

@@ -17,7 +17,15 @@ class Settings(NodeSettings):
     """None of its own: what counts is the order of the inputs."""
 
 
-@node("fallback", label="Fallback", family="output", settings=Settings, at_most=1, output="fallback")
+@node(
+    "fallback",
+    label="Fallback",
+    icon="lifebuoy",
+    family="output",
+    settings=Settings,
+    at_most=1,
+    output="fallback",
+)
 def run(ctx: RunContext, lists: tuple[Candidates, ...], settings: Settings) -> Candidates:
     items, scores = concatenate([(part.items, part.scores) for part in lists])
     return Candidates.merged(ctx.source, lists, items, scores, note="in order of the inputs")

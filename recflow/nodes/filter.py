@@ -43,7 +43,15 @@ def check(settings: Settings) -> list[tuple[str, str]]:
     return []
 
 
-@node("filter", label="Filter", family="combine", settings=Settings, card=("condition",), check=check)
+@node(
+    "filter",
+    label="Filter",
+    icon="funnel",
+    family="combine",
+    settings=Settings,
+    card=("condition",),
+    check=check,
+)
 def run(ctx: RunContext, candidates: Candidates, settings: Settings) -> Candidates:
     assert ctx.user is not None
     passes = np.ones(ctx.snapshot.n_items, dtype=bool)

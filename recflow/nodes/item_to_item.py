@@ -111,6 +111,7 @@ def fit(view: TrainingView, params: dict[str, Any], rng: np.random.Generator, pr
 @node(
     "item-to-item",
     label="Item-to-Item",
+    icon="link",
     family="recommender",
     settings=Settings,
     card=("similarity",),

@@ -20,7 +20,7 @@ class Settings(NodeSettings):
     """Nothing to set."""
 
 
-@node("latest", label="Latest", family="recommender", settings=Settings, at_most=1)
+@node("latest", label="Latest", icon="clock", family="recommender", settings=Settings, at_most=1)
 def run(ctx: RunContext, user: UserContext, settings: Settings) -> Candidates:
     times = ctx.snapshot.items.times
     return propose(ctx, user, np.where(times == NO_TIME, np.nan, times / 1e6))

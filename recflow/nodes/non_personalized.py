@@ -80,6 +80,7 @@ def check(settings: Settings) -> list[tuple[str, str]]:
 @node(
     "non-personalized",
     label="Non-personalized",
+    icon="flame",
     family="recommender",
     settings=Settings,
     card=("score",),

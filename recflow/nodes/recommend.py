@@ -84,6 +84,7 @@ def options(settings: Settings) -> RunOptions:
 @node(
     "recommend",
     label="Recommend",
+    icon="flag",
     family="output",
     settings=Settings,
     at_least=1,

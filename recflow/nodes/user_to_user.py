@@ -65,6 +65,7 @@ def check(settings: Settings) -> list[tuple[str, str]]:
 @node(
     "user-to-user",
     label="User-to-User",
+    icon="users",
     family="recommender",
     settings=Settings,
     card=("similarity",),

@@ -77,6 +77,12 @@ test("a node of several kinds shows the fields of its kind only", () => {
   assert.deepEqual(fieldsFor(kinds, { kind: "deep" }).map((field) => field.name), ["limit", "prompt"]);
 });
 
+test("a title given to the kind itself is shown, names of classes are not", () => {
+  const variant = (value, tag) => ({ title: "DeepSettings", type: "object", properties: { kind: { const: value, ...tag } } });
+  const schema = { discriminator: { propertyName: "kind" }, oneOf: [variant("mf", { title: "Factors" }), variant("none", { title: "Kind" })] };
+  assert.deepEqual(kindsOf(schema).options.map((option) => option.title), ["Factors", "None"]);
+});
+
 test("another kind keeps shared values that are right and drops what it does not know", () => {
   assert.deepEqual(withKind(kinds, { kind: "deep", limit: 7, prompt: "Mine" }, "plain"), { kind: "plain", limit: 7 });
   assert.deepEqual(withKind(kinds, { kind: "plain", limit: 0 }, "deep"), { kind: "deep", limit: 50, prompt: "Rank" });

@@ -52,6 +52,7 @@ def question_of(ctx: RunContext, user: UserContext) -> Question:
 @node(
     "external",
     label="External",
+    icon="globe",
     family="recommender",
     settings=Settings,
     card=("mode",),

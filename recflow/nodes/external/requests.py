@@ -33,7 +33,7 @@ _RETRIES = 1
 class RequestSettings(NodeSettings):
     """One HTTP request whose JSON answer holds a list of item ids."""
 
-    mode: Literal["request"] = "request"
+    mode: Literal["request"] = Field("request", title="Request")
     url: str = Field(
         min_length=1,
         max_length=4_000,

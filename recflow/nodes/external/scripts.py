@@ -24,7 +24,7 @@ _threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="script")
 class ScriptSettings(NodeSettings):
     """A script with a synchronous fetch; its last expression is the list of item ids."""
 
-    mode: Literal["script"] = "script"
+    mode: Literal["script"] = Field("script", title="Script")
     script: str = Field(
         min_length=1,
         max_length=100_000,

@@ -58,6 +58,7 @@ def keep_s(settings: Any) -> float | None:
 @node(
     "ranker",
     label="Ranker",
+    icon="bars",
     family="rank",
     settings=Settings,
     card=("kind",),

@@ -33,7 +33,7 @@ DEFAULTS = FmParams()
 class FmSettings(NodeSettings):
     """By how the features of user and item meet; needs read or negative feedback beside the positive."""
 
-    kind: Literal["fm"] = "fm"
+    kind: Literal["fm"] = Field("fm", title="Factorization machine")
     n_factors: int = Field(
         DEFAULTS.n_factors, ge=1, le=256, title="Factors", description="Length of a feature's vector."
     )

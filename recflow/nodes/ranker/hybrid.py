@@ -43,7 +43,7 @@ class HybridSettings(NodeSettings):
     Measured on MovieLens it ranks best of all kinds that make no call; also users with one like, or none.
     """
 
-    kind: Literal["hybrid"] = "hybrid"
+    kind: Literal["hybrid"] = Field("hybrid", title="Hybrid blend")
     embedding: str = Field(
         "item.Labels.embedding",
         title="Vectors",

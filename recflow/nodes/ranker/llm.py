@@ -74,7 +74,7 @@ class LlmRankerSettings(LlmSettings):
 
     model_config = ConfigDict(json_schema_extra=formed(FORM))
 
-    kind: Literal["llm"] = "llm"
+    kind: Literal["llm"] = Field("llm", title="Language model (LLM)")
     endpoint: str = Field(
         DEFAULT_ENDPOINT,
         min_length=1,

@@ -24,7 +24,7 @@ DEFAULTS = AlsParams()
 class MfSettings(NodeSettings):
     """By the dot product of two vectors; users without positive feedback keep the order that came in."""
 
-    kind: Literal["mf"] = "mf"
+    kind: Literal["mf"] = Field("mf", title="Matrix factorization")
     n_factors: int = Field(
         DEFAULTS.n_factors, ge=1, le=512, title="Factors", description="Length of the vectors."
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from recflow.engine.context import RunContext
 from recflow.engine.settings import NodeSettings
 from recflow.engine.values import Candidates
@@ -12,7 +14,7 @@ from recflow.engine.values import Candidates
 class NoneSettings(NodeSettings):
     """Keeps the order that comes in."""
 
-    kind: Literal["none"] = "none"
+    kind: Literal["none"] = Field("none", title="None")
 
 
 def rank(ctx: RunContext, candidates: Candidates, settings: NoneSettings) -> Candidates:

@@ -54,7 +54,7 @@ class RerankRankerSettings(RerankSettings):
 
     model_config = ConfigDict(json_schema_extra=formed(FORM))
 
-    kind: Literal["rerank"] = "rerank"
+    kind: Literal["rerank"] = Field("rerank", title="Rerank API")
     endpoint: str = Field(
         DEFAULT_ENDPOINT,
         min_length=1,

@@ -17,9 +17,10 @@ export function kindsOf(schema) {
   const options = schema.oneOf.map((variant) => {
     const resolved = resolve(variant, schema);
     const tag = resolve(resolved.properties[name], schema);
-    return { value: tag.const ?? tag.enum?.[0] ?? tag.default, title: resolved.title, description: resolved.description };
+    const value = tag.const ?? tag.enum?.[0] ?? tag.default;
+    return { value, title: titleOfKind(resolved, tag, name) ?? titleOf(String(value)), description: resolved.description };
   });
-  return { name, options: options.map((option) => ({ ...option, title: isForPeople(option.title) ? option.title : titleOf(String(option.value)) })) };
+  return { name, options };
 }
 
 /** @returns {Field[]} the fields that settings of this shape have, hidden ones left out */
@@ -122,9 +123,10 @@ function arrayProblem(schema, title, value, field) {
   return null;
 }
 
-/** Where no title was given, pydantic puts the name of the class there. */
-function isForPeople(title) {
-  return Boolean(title) && !/^\w+Settings$/.test(title);
+/** The title somebody gave to a kind: where none was, pydantic puts the name of the class or of the field there. */
+function titleOfKind(variant, tag, name) {
+  if (tag.title && tag.title !== titleOf(name)) return tag.title;
+  return variant.title && !/^\w+Settings$/.test(variant.title) ? variant.title : undefined;
 }
 
 function matches(pattern, value) {
