@@ -11,7 +11,7 @@ _initial = import_module("dashboard.migrations.0001_initial")
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("dashboard", "0001_initial"),
+        ("dashboard", "0002_services"),
     ]
 
     operations = [

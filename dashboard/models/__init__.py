@@ -14,11 +14,21 @@ from dashboard.models.catalogue import (
 from dashboard.models.flows import Activation, ActiveVersion, Draft, Flow, FlowVersion
 from dashboard.models.jobs import LIVE, Job, JobState, Shard
 from dashboard.models.prepared import PreparedList
+from dashboard.models.services import (
+    CallCount,
+    CallLogEntry,
+    ModelPrice,
+    OutsideLimits,
+    Secret,
+    ServiceEndpoint,
+)
 
 __all__ = [
     "LIVE",
     "Activation",
     "ActiveVersion",
+    "CallCount",
+    "CallLogEntry",
     "CatalogueVersion",
     "Draft",
     "Feedback",
@@ -29,7 +39,11 @@ __all__ = [
     "Item",
     "Job",
     "JobState",
+    "ModelPrice",
+    "OutsideLimits",
     "PreparedList",
+    "Secret",
+    "ServiceEndpoint",
     "Shard",
     "User",
 ]
