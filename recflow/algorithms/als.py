@@ -12,8 +12,11 @@ whoever has one positive, or none, is scored close to popularity, and moves away
 in.
 
 How it is solved. With the items fixed, each user is a ridge regression of its own, and the other way round:
-see `ridge`. The last step solves all users exactly, so `fold_in` of a user's positives gives that user's
-very vector.
+see `ridge`. The last step solves all users exactly.
+
+How it is asked. `fold_in` solves the same regression for a history of this moment, with one difference: the
+fit does not know what came when, a request does. The newest positive weighs most, the k-th newest a k-th of
+that. On MovieLens this is worth 0.01 NDCG@10 after 20 positives and 0.02 after 50.
 
 Source: Rendle, Krichene, Zhang and Koren, "Revisiting the Performance of iALS on Item Recommendation
 Benchmarks", RecSys 2022; Takács, Pilászy and Tikk, "Applications of the Conjugate Gradient Method for
@@ -30,12 +33,13 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from ..errors import NoFeedback
-from .arrays import Factors, IndexVector, ScoreVector
+from .arrays import Factors, IndexVector, ScoreVector, TimeVector
 from .retrieval import best_items_for_users, factor_scores
 from .ridge import batch_rows, solve_rows
 
-#: Length of the noise in the first item vectors, where the typical user has length 1.
-_FIRST_NOISE = 0.1
+#: Length of the noise in the first item vectors, where the typical user has length 1. With less, taste takes
+#: more epochs to come out beside popularity.
+_FIRST_NOISE = 1.0
 #: Keeps a system solvable when regularization is 0 and a direction is unused.
 _LEAST_REGULARIZATION = 1e-6
 #: Ranks that the validation metric reads.
@@ -60,16 +64,19 @@ class AlsParams:
         unobserved_weight: weight of a pair without feedback, where positive feedback weighs 1.
         frequency_exponent: 0 regularizes every row alike, 1 in proportion to its attention.
         typical_user_share: share of the mean user vector that users are drawn to; 0 draws them to 0.
+        recency: weight of the newest positive when a history is folded in; the k-th newest weighs a k-th of
+            it. 0 lets all weigh 1.
         patience: epochs without improvement on the validation pairs before the fit stops; 0 never stops.
     """
 
     n_factors: int = 64
-    n_epochs: int = 15
-    regularization: float = 0.3
-    user_share: float = 0.013
-    unobserved_weight: float = 0.038
+    n_epochs: int = 16
+    regularization: float = 1.4
+    user_share: float = 0.0018
+    unobserved_weight: float = 0.02
     frequency_exponent: float = 0.0
     typical_user_share: float = 0.1
+    recency: float = 8.0
     patience: int = 3
 
     def __post_init__(self) -> None:
@@ -77,10 +84,10 @@ class AlsParams:
             raise ValueError(
                 f"n_factors and n_epochs must be at least 1, got {self.n_factors} and {self.n_epochs}"
             )
-        if not (self.regularization >= 0 and self.user_share >= 0):
+        if not min(self.regularization, self.user_share, self.recency) >= 0:
             raise ValueError(
-                "regularization and user_share must not be negative, "
-                f"got {self.regularization} and {self.user_share}"
+                "regularization, user_share and recency must not be negative, "
+                f"got {self.regularization}, {self.user_share} and {self.recency}"
             )
         if not self.unobserved_weight > 0:
             raise ValueError(f"unobserved_weight must be above 0, got {self.unobserved_weight}")
@@ -91,11 +98,11 @@ class FactorModel:
     """Fitted vectors, and what folding in a new history needs.
 
     Args:
-        user_factors: (n_users, n_factors) float32.
+        user_factors: (n_users, n_factors) float32, all positives of a user weighing alike.
         item_factors: (n_items, n_factors) float32.
         item_gram: (n_factors, n_factors) float32, ``item_factors.T @ item_factors``.
         typical_user: (n_factors,) float32, what users are drawn to.
-        unobserved_weight, frequency_exponent: as in `AlsParams`.
+        unobserved_weight, frequency_exponent, recency: as in `AlsParams`.
         user_regularization: l of a user whose attention is ``mean_attention``.
         mean_attention: the mean over users of positives plus ``unobserved_weight`` times items.
         unobserved_attention: ``unobserved_weight`` times the items of the fit.
@@ -109,6 +116,7 @@ class FactorModel:
     typical_user: NDArray[np.float32]
     unobserved_weight: float
     frequency_exponent: float
+    recency: float
     user_regularization: float
     mean_attention: float
     unobserved_attention: float
@@ -187,6 +195,7 @@ def fit_als(
                 typical_user=typical_user,
                 unobserved_weight=params.unobserved_weight,
                 frequency_exponent=params.frequency_exponent,
+                recency=params.recency,
                 user_regularization=params.regularization * params.user_share * mean_attention,
                 mean_attention=mean_attention,
                 unobserved_attention=params.unobserved_weight * positives.shape[1],
@@ -210,20 +219,26 @@ def fold_in(
 ) -> NDArray[np.float32]:
     """(n_factors,) the vector of a user with this history, in closed form, without touching the model.
 
-    Items that the model has no vector of are left out, and one that stands there twice counts once.
-    Nobody's history gives nearly the typical user.
+    Items that the model has no vector of are left out, and one that stands there twice counts once. Without
+    any item it is the typical user.
 
     Args:
-        item_indices: items of positive feedback.
-        weights: one per item, 1 when not given.
+        item_indices: items of positive feedback, newest first.
+        weights: one per item; when not given, the newest weighs ``model.recency`` and the k-th newest a
+            k-th of it. With all 1 a history of the fit gives the user's vector of the fit.
     """
-    items, first = np.unique(np.asarray(item_indices, dtype=np.int64), return_index=True)
-    weights = np.ones(len(items), np.float32) if weights is None else np.asarray(weights, np.float32)[first]
-    known = (items >= 0) & (items < len(model.item_factors))
+    items = np.asarray(item_indices, dtype=np.int64)
+    is_first = np.zeros(len(items), dtype=bool)
+    is_first[np.unique(items, return_index=True)[1]] = True
+    known = is_first & (items >= 0) & (items < len(model.item_factors))
     known[known] = np.isfinite(model.item_factors[items[known], 0])
     if not known.any():
         return model.typical_user.copy()
-    own, weights = model.item_factors[items[known]].astype(np.float64), weights[known].astype(np.float64)
+    own = model.item_factors[items[known]].astype(np.float64)
+    if weights is None:
+        weights = recency_weights(len(own), model.recency)
+    else:
+        weights = np.asarray(weights, dtype=np.float64)[known]
     regularization = float(_user_regularization(model, np.array([weights.sum()]))[0])
     system = model.unobserved_weight * model.item_gram.astype(np.float64) + (own.T * weights) @ own
     system[np.diag_indices_from(system)] += regularization
@@ -231,8 +246,24 @@ def fold_in(
     return np.linalg.solve(system, pull).astype(np.float32)
 
 
+def fold_in_each(model: FactorModel, offsets: NDArray[np.int64], item_indices: IndexVector) -> Factors:
+    """(n_users, n_factors) `fold_in` of each user, to the last bit, which `fold_in_many` does not promise.
+
+    Args:
+        offsets: (n_users + 1,) user i's history is ``item_indices[offsets[i]:offsets[i + 1]]``.
+        item_indices: items of positive feedback.
+    """
+    vectors = np.empty((len(offsets) - 1, len(model.typical_user)), np.float32)
+    for user in range(len(vectors)):
+        vectors[user] = fold_in(model, item_indices[offsets[user] : offsets[user + 1]])
+    return vectors
+
+
 def fold_in_many(model: FactorModel, positives: csr_matrix, *, n_threads: int | None = None) -> Factors:
-    """(n_users, n_factors) what `fold_in` gives for every row of a matrix of positives."""
+    """(n_users, n_factors) what `fold_in` gives for every row, with the stored values for weights.
+
+    See `weighed_by_recency` for the weights that `fold_in` takes by itself.
+    """
     positives = csr_matrix(positives, dtype=np.float32)
     attention = np.asarray(positives.sum(axis=1), dtype=np.float64).ravel()
     vectors = solve_rows(
@@ -246,6 +277,28 @@ def fold_in_many(model: FactorModel, positives: csr_matrix, *, n_threads: int | 
     )
     vectors[np.diff(positives.indptr) == 0] = model.typical_user
     return vectors
+
+
+def recency_weights(n: int, recency: float) -> NDArray[np.float64]:
+    """(n,) weights of a history that is newest first: recency, recency / 2, recency / 3 ...; all 1 for 0."""
+    return recency / np.arange(1, n + 1) if recency else np.ones(n)
+
+
+def weighed_by_recency(positives: csr_matrix, times: TimeVector, recency: float) -> csr_matrix:
+    """The same matrix with `recency_weights` for values, row by row.
+
+    Args:
+        positives: (n_users, n_items) no entry twice in a row.
+        times: microseconds, one per stored entry in its order. Of entries at the same time the one stored
+            first is the newer.
+    """
+    users = np.repeat(np.arange(positives.shape[0]), np.diff(positives.indptr))
+    newest_first = np.lexsort((np.arange(len(users)), -times, users))
+    ranks = np.empty(len(users), dtype=np.int64)
+    ranks[newest_first] = np.arange(len(users)) - np.repeat(positives.indptr[:-1], np.diff(positives.indptr))
+    longest = int(np.diff(positives.indptr).max(initial=0))
+    weights = recency_weights(longest, recency)[ranks].astype(np.float32)
+    return csr_matrix((weights, positives.indices, positives.indptr), shape=positives.shape)
 
 
 def scores_for(

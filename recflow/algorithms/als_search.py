@@ -100,12 +100,12 @@ def hold_out_newest(
     """Everything but each user's newest positive, and those as users and items.
 
     A user with a single positive keeps it: there would be nothing to recommend from. Of positives at the
-    same time the one stored last is the newest.
+    same time the one stored first is the newer.
     """
     positives = csr_matrix(positives)
     users = np.repeat(np.arange(positives.shape[0]), np.diff(positives.indptr))
-    oldest_first = np.lexsort((np.arange(len(users)), times, users))
-    newest = oldest_first[positives.indptr[1:][np.diff(positives.indptr) > 1] - 1]
+    newest_first = np.lexsort((np.arange(len(users)), -times, users))
+    newest = newest_first[positives.indptr[:-1][np.diff(positives.indptr) > 1]]
     is_kept = np.ones(len(users), dtype=bool)
     is_kept[newest] = False
     rest = csr_matrix(

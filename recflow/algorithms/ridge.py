@@ -9,7 +9,7 @@ is a mere diagonal, and so is everything but the d entries of the row. What rema
 the row:
 
 - few entries: a d x d system, solved exactly (Woodbury's identity);
-- more, when a start is given: three steps of conjugate gradients, preconditioned by the diagonal;
+- more, when a start is given: two steps of conjugate gradients, preconditioned by the diagonal;
 - more, without a start: the f x f system, solved exactly;
 - very many: the f x f system, summed up in pieces, so that memory stays bounded.
 
@@ -37,8 +37,8 @@ _FEW_ENTRIES = 12
 #: Entries per call of a matrix-vector product. Longer ones would be split among BLAS's own threads, which
 #: spend more time on waiting for each other than on the product.
 _PIECE = 128
-#: From one epoch's vector to the next, 3 steps leave a tenth of the way; fits rank as with exact solves.
-_GRADIENT_STEPS = 3
+#: From the vector of the last epoch, 2 steps rank as well as exact solves once the fit has settled.
+_GRADIENT_STEPS = 2
 
 
 @dataclass(frozen=True)

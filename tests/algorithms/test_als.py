@@ -5,11 +5,19 @@ import pytest
 from pytest import approx
 from scipy.sparse import csr_matrix
 
-from recflow.algorithms.als import AlsParams, fit_als, fold_in, fold_in_many, scores_for
+from recflow.algorithms.als import (
+    AlsParams,
+    fit_als,
+    fold_in,
+    fold_in_many,
+    recency_weights,
+    scores_for,
+    weighed_by_recency,
+)
 from recflow.algorithms.topk import top_n
 from recflow.errors import NoFeedback
 
-SMALL = AlsParams(n_factors=4, n_epochs=12, regularization=0.3, unobserved_weight=0.1)
+SMALL = AlsParams(n_factors=4, n_epochs=12, regularization=0.3, user_share=0.01, unobserved_weight=0.1)
 
 
 def two_tastes(n_users=40, n_items=20, seed=0):
@@ -69,11 +77,37 @@ def test_same_seed_same_model_and_threads_do_not_matter():
     assert not np.array_equal(first.item_factors, other.item_factors)
 
 
-def test_folding_in_a_training_history_gives_the_user_s_own_vector(model):
+def test_folding_in_a_training_history_with_equal_weights_gives_the_user_s_own_vector(model):
     positives = two_tastes()
     for user in (0, 7, 39):
-        assert fold_in(model, positives[user].indices) == approx(model.user_factors[user], abs=1e-5)
+        own = positives[user].indices
+        assert fold_in(model, own, np.ones(len(own))) == approx(model.user_factors[user], abs=1e-5)
     assert fold_in_many(model, positives) == approx(model.user_factors, abs=1e-5)
+
+
+def test_the_newest_positive_weighs_most():
+    assert recency_weights(4, 8.0).tolist() == approx([8, 4, 8 / 3, 2])
+    assert recency_weights(2, 0.0).tolist() == [1, 1]
+
+
+def test_a_history_is_read_newest_first(model):
+    def lead_of_even_items(history):
+        scores = scores_for(model, fold_in(model, np.array(history, np.int32)))
+        return scores[0::2].mean() - scores[1::2].mean()
+
+    assert lead_of_even_items([2, 4, 1, 3]) > lead_of_even_items([1, 3, 2, 4]) + 0.1
+
+
+def test_weights_by_time_are_those_of_the_history_in_order(model):
+    positives = csr_matrix(np.array([[0, 1, 1, 1], [0, 0, 0, 0], [1, 0, 0, 1]], dtype=np.float32))
+    weighed = weighed_by_recency(positives, np.array([20, 30, 10, 5, 5]), 6.0)
+    # user 0 newest first: items 2, 1, 3; user 2: both at one time, the one stored first counts as newer
+    assert weighed.toarray().tolist() == [[0, 3, 6, 2], [0, 0, 0, 0], [6, 0, 0, 3]]
+    padded = csr_matrix((weighed.data, weighed.indices, weighed.indptr), shape=(3, 20))
+    recent = replace(model, recency=6.0)
+    many = fold_in_many(recent, padded)
+    for user, history in enumerate(([2, 1, 3], [], [0, 3])):
+        assert many[user] == approx(fold_in(recent, np.array(history, np.int32)), abs=1e-5)
 
 
 def test_folding_in_a_new_user_finds_the_taste(model):
@@ -94,24 +128,23 @@ def test_nobody_s_history_scores_by_popularity():
 
 
 def test_repeated_and_unknown_items_of_a_history_change_nothing(model):
-    once = fold_in(model, np.array([2, 4], dtype=np.int32))
-    assert np.array_equal(fold_in(model, np.array([4, 2, 4, 20, -1], dtype=np.int32)), once)
+    once = fold_in(model, np.array([4, 2], dtype=np.int32))
+    assert np.array_equal(fold_in(model, np.array([20, 4, 4, -1, 2, 4], dtype=np.int32)), once)
 
 
 def test_item_that_came_after_the_fit_has_no_vector_and_is_left_out(model):
     grown = replace(model, item_factors=np.vstack([model.item_factors, np.full((1, 4), np.nan, np.float32)]))
-    vector = fold_in(grown, np.array([2, 20], dtype=np.int32))
+    vector = fold_in(grown, np.array([20, 2], dtype=np.int32))
     assert np.array_equal(vector, fold_in(model, np.array([2], dtype=np.int32)))
     assert 20 not in top_n(scores_for(grown, vector), 21)
 
 
-def test_a_weight_of_two_is_the_same_positive_twice_in_the_sum(model):
+def test_given_weights_are_those_of_a_matrix_with_these_values(model):
     heavy = fold_in(model, np.array([2, 5], np.int32), np.array([2, 1], np.float32))
     row = csr_matrix(([2.0, 1.0], [2, 5], [0, 2]), shape=(1, 20))
     assert fold_in_many(model, row)[0] == approx(heavy, abs=1e-5)
-    plain = fold_in(model, np.array([2, 5], np.int32))
-    gap = 1 - scores_for(model, np.stack([plain, heavy]).T[:, 1], np.array([2]))
-    assert gap < 1 - scores_for(model, plain, np.array([2]))
+    even = fold_in(model, np.array([2, 5], np.int32), np.ones(2))
+    assert scores_for(model, heavy)[2] > scores_for(model, even)[2]
 
 
 def test_scores_of_some_items_are_those_of_all(model):
@@ -188,7 +221,14 @@ def test_users_and_items_without_feedback_get_finite_vectors_also_without_regula
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("n_factors", 0), ("n_epochs", 0), ("regularization", -1), ("user_share", -1), ("unobserved_weight", 0)],
+    [
+        ("n_factors", 0),
+        ("n_epochs", 0),
+        ("regularization", -1),
+        ("user_share", -1),
+        ("recency", -1),
+        ("unobserved_weight", 0),
+    ],
 )
 def test_settings_out_of_range_are_refused(setting, value):
     with pytest.raises(ValueError, match=f"got .*{value}"):

@@ -22,8 +22,8 @@ def test_the_newest_positive_of_each_user_is_held_out():
     times = np.array([5, 9, 7, 3, 8, 8])  # user 0: items 0, 1, 2; user 1: item 1; user 2: items 0, 2
     rest, (users, items) = hold_out_newest(likes, times)
     assert users.tolist() == [0, 2]
-    assert items.tolist() == [1, 2]  # time 9; of two at time 8 the one stored last
-    assert rest.toarray().tolist() == [[1, 0, 1], [0, 1, 0], [1, 0, 0], [0, 0, 0]]
+    assert items.tolist() == [1, 0]  # time 9; of two at time 8 the one stored first
+    assert rest.toarray().tolist() == [[1, 0, 1], [0, 1, 0], [0, 0, 1], [0, 0, 0]]
 
 
 def test_the_base_is_tried_first_and_the_best_comes_first():
