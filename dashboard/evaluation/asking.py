@@ -39,6 +39,37 @@ class Forecast:
     cost: float | None
 
 
+@dataclass(frozen=True)
+class Asked:
+    """How busy an endpoint was kept.
+
+    Args:
+        calls: questions that went out.
+        in_flight: that many could have been answered at the same time.
+        seconds: from the first to the last.
+        call_seconds: of all calls together, as the calls themselves took.
+    """
+
+    calls: int
+    in_flight: int
+    seconds: float
+    call_seconds: float
+
+    @property
+    def busy_share(self) -> float:
+        """Of the throughput that the endpoint has with ``in_flight`` calls at a time, the share we used."""
+        return self.call_seconds / (self.seconds * self.in_flight) if self.seconds else 0.0
+
+    def described(self) -> dict[str, float | int]:
+        return {
+            "calls": self.calls,
+            "in_flight": self.in_flight,
+            "seconds": round(self.seconds, 2),
+            "calls_per_second": round(self.calls / self.seconds, 2) if self.seconds else 0.0,
+            "busy_share": round(self.busy_share, 3),
+        }
+
+
 class Asker(Protocol):
     """One way to ask: which words, which model."""
 
@@ -85,8 +116,9 @@ class AskedRanker:
     def forecast(self, questions: Sequence[Question], sample: int = 20) -> Forecast:
         """What asking these would cost, from the prompts of an even sample of them."""
         missing = self.missing(questions)
+        kept = sum(self._kept.get(self._asker.key(question)) is not None for question in questions)
         if not missing:
-            return Forecast(0, len(questions), 0, 0.0)
+            return Forecast(0, kept, 0, 0.0)
         step = max(1, len(missing) // sample)
         chosen = missing[::step][:sample]
 
@@ -98,7 +130,7 @@ class AskedRanker:
         costs = [cost for _, cost in found if cost is not None]
         return Forecast(
             calls=len(missing),
-            kept=len(questions) - len(missing),
+            kept=kept,
             tokens=round(sum(tokens for tokens, _ in found) * scale),
             cost=sum(costs) * scale if len(costs) == len(found) else None,
         )
@@ -109,7 +141,7 @@ class AskedRanker:
         *,
         check: Callable[[], None] = lambda: None,
         on_progress: Callable[[int, int], None] = lambda done, total: None,
-    ) -> None:
+    ) -> Asked:
         """Ask what was not answered before, and keep the answers as they come.
 
         Args:
@@ -118,28 +150,31 @@ class AskedRanker:
             on_progress: hears how many of the missing are done.
         """
         missing = self.missing(questions)
-        if missing:
-            asyncio.run(self._ask(missing, check, on_progress))
+        if not missing:
+            return Asked(0, 0, 0.0, 0.0)
+        began = time.perf_counter()
+        in_calls = asyncio.run(self._ask(missing, check, on_progress))
+        seconds = time.perf_counter() - began
+        return Asked(len(missing), min(self._in_flight, len(missing)), seconds, in_calls)
 
     async def _ask(
         self,
         questions: Sequence[Question],
         check: Callable[[], None],
         on_progress: Callable[[int, int], None],
-    ) -> None:
+    ) -> float:
+        """Seconds that the calls took, all together."""
         waiting = iter(questions)
-        done = 0
+        done, in_calls = 0, 0.0
         on_progress(0, len(questions))
 
         async def work() -> None:
-            nonlocal done
+            nonlocal done, in_calls
             for question in waiting:
                 check()
-                began = time.perf_counter()
                 answer, is_its_word = await self._asker.ask(question)
-                usage = {"seconds": time.perf_counter() - began, **answer.usage}
-                kept = KeptAnswer(answer.order, answer.status, answer.reason, usage)
-                self._kept.add(self._asker.key(question), kept, in_file=is_its_word)
+                self._kept.add(self._asker.key(question), answer, in_file=is_its_word)
+                in_calls += answer.usage.get("seconds", 0.0)
                 done += 1
                 on_progress(done, len(questions))
 
@@ -150,3 +185,4 @@ class AskedRanker:
                     group.create_task(work())
         except BaseExceptionGroup as several:
             raise several.exceptions[0] from None
+        return in_calls

@@ -6,7 +6,8 @@ A node is measured with its own settings: the parameters of its model, or its pr
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ from recflow.errors import RecflowError
 from recflow.llm.endpoint import Endpoint
 from recflow.nodes.outside import Outside
 
+_NUMBERED = re.compile(r"#\d+\Z")
 #: Type of the nodes that are measured.
 RANKER = "ranker"
 #: Where answers of models are kept, one file for each model and way of asking.
@@ -133,31 +135,57 @@ def contestants_of(names: Sequence[str], flows: Sequence[str], entrants: Entrant
     """Models first, then nodes of flows, then controls, each in the order it was named."""
     named = [entrants.named(name) for name in names]
     controls = [one for one in named if one.name in CONTROLS]
-    nodes = [one for name in flows for one in entrants.nodes_of(find_flow(name), name)]
+    found = [find_flow(name) for name in flows]
+    nodes = [one for saved in found for one in entrants.nodes_of(saved.flow, saved.title)]
     return [one for one in named if one.name not in CONTROLS] + nodes + controls
 
 
-def find_flow(name: str) -> Flow:
-    """A saved flow: "Home feed@3" is version 3 of it, "Home feed" its draft.
+@dataclass(frozen=True)
+class SavedFlow:
+    """A drawing as it was saved.
+
+    Args:
+        flow_id: of its row.
+        version: None for the draft.
+        title: "Home feed@3", or "Home feed" for the draft.
+        flow: the drawing.
+    """
+
+    flow_id: int
+    version: int | None
+    title: str
+    flow: Flow
+
+
+def find_flow(name: str) -> SavedFlow:
+    """A saved flow: "Home feed@3" is version 3 of it, "Home feed" its draft; "#12@3" names it by number.
 
     Raises:
         NotFound: there is none.
     """
-    wanted, at, number = name.rpartition("@")
-    title = wanted if at and number.isdigit() else name
-    row = FlowRow.objects.filter(name=title).order_by("archived", "-pk").first()
+    title, number = _parted(name)
+    rows = FlowRow.objects.filter(pk=int(title[1:])) if _NUMBERED.match(title) else None
+    rows = rows if rows is not None and rows.exists() else FlowRow.objects.filter(name=title)
+    row = rows.order_by("archived", "-pk").first()
     if row is None:
         known = ", ".join(FlowRow.objects.filter(archived=False).values_list("name", flat=True)) or "none"
         raise NotFound(f"There is no flow {title!r}; there are: {known}")
-    if title == name:
-        return load_flow(row.drafts.get(revision=row.revision).document)
-    version = row.versions.filter(number=int(number)).first()
+    if number is None:
+        draft = row.drafts.get(revision=row.revision)
+        return SavedFlow(row.pk, None, row.name, load_flow(draft.document))
+    version = row.versions.filter(number=number).first()
     if version is None:
-        raise NotFound(f"{title} has no version {number}")
-    return load_flow(version.document)
+        raise NotFound(f"{row.name} has no version {number}")
+    return SavedFlow(row.pk, number, f"{row.name}@{number}", load_flow(version.document))
 
 
-def outside_now(resources: Any) -> Outside:
+def _parted(name: str) -> tuple[str, int | None]:
+    """The flow's name and the version's number behind the last @, if there is one."""
+    title, at, number = name.rpartition("@")
+    return (title, int(number)) if at and number.isdecimal() else (name, None)
+
+
+def outside_now(resources: Mapping[str, Any]) -> Outside:
     """What the server lets a run call at this moment; for use outside an event loop."""
     give = resources.get("outside")
     return asyncio.run(give(RunRequest(UserHistory("")))) if give else Outside()

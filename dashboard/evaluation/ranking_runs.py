@@ -107,16 +107,18 @@ def measure_rankers(
     """
     began = time.perf_counter()
     running = {one.name: one.ranker for one in contestants if one.ranker is not None}
-    asked = [ranker for ranker in running.values() if isinstance(ranker, AskedRanker)]
+    asked = {name: ranker for name, ranker in running.items() if isinstance(ranker, AskedRanker)}
+    busy: dict[str, Any] = {}
     # Waiting for others comes first and all at once: so the endpoint stays busy.
-    for place, ranker in enumerate(asked):
-        ranker.ask_all(
+    for place, (name, ranker) in enumerate(asked.items()):
+        done = ranker.ask_all(
             all_questions(splits),
             check=watcher.check,
             on_progress=lambda done, total, place=place: watcher.on_step(
                 Step(0.9 * (place + done / max(total, 1)) / len(asked), f"asked {done:,} of {total:,}")
             ),
         )
+        busy[name] = done.described()
     start = 0.9 if asked else 0.0
     turns = {(name, split.shots): turn for turn, (split, name) in enumerate(_turns(splits, running))}
 
@@ -133,6 +135,7 @@ def measure_rankers(
         "data": measured.described() | {"rules": measured.rules.key()},
         "baseline": baseline,
         "users": len(splits[0]),
+        "asked": busy,
         "rows": _rows(found, contestants, splits, baseline),
         "seconds": round(time.perf_counter() - began, 2),
     }

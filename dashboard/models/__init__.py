@@ -11,6 +11,7 @@ from dashboard.models.catalogue import (
     Item,
     User,
 )
+from dashboard.models.evaluation import Evaluation
 from dashboard.models.flows import Activation, ActiveVersion, Draft, Flow, FlowVersion
 from dashboard.models.jobs import LIVE, Job, JobState, Shard
 from dashboard.models.prepared import PreparedList
@@ -31,6 +32,7 @@ __all__ = [
     "CallLogEntry",
     "CatalogueVersion",
     "Draft",
+    "Evaluation",
     "Feedback",
     "FeedbackType",
     "Flow",

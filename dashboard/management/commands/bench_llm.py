@@ -108,6 +108,14 @@ class Command(BaseCommand):
                 f"{LABELS[BASELINE]} at {len(splits)} shots: {seconds:.1f} s "
                 "(target: five shots of ml-latest-small under 20 s on 2 cores)"
             )
+        for name, busy in report["asked"].items():
+            if busy["calls"]:
+                self._say(
+                    "{name}: {calls:,} calls in {seconds} s, {calls_per_second} a second; {busy_share:.0%} of the "
+                    "endpoint's own throughput at {in_flight} in flight (target: 90 %)".format(
+                        name=name, **busy
+                    )
+                )
         self._say(f"All of it: {time.perf_counter() - began:.1f} s")
         if options["json"]:
             options["json"].write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
@@ -161,7 +169,7 @@ def _rules(options: dict[str, Any], configuration: Configuration) -> FeedbackRul
         positive = tuple(FeedbackRule.parse(text) for text in options["positive"])
         return FeedbackRules(positive, DEFAULT_RULES.read)
     if options["flow"]:
-        return rules_of_flow(find_flow(options["flow"][0]))
+        return rules_of_flow(find_flow(options["flow"][0]).flow)
     if configuration.recommend and configuration.file:
         document, _ = config_to_flow(configuration.file.read_text(encoding="utf-8"))
         return rules_of_flow(load_flow(document))
