@@ -8,7 +8,7 @@ import {
 const fromOutside = Annotation.define();
 
 /** @returns {EditorView} destroy() it when the field goes */
-export function openEditor(parent, { text, widget, editable, label, hints, complete, onChange }) {
+export function openEditor(parent, { text, widget, editable, label, hints, complete, variables, onChange }) {
   const nonce = document.querySelector("script[nonce]")?.nonce;
   return new EditorView({
     parent,
@@ -17,7 +17,7 @@ export function openEditor(parent, { text, widget, editable, label, hints, compl
       extensions: [
         nonce ? EditorView.cspNonce.of(nonce) : [],
         history(), drawSelection(), bracketMatching(), closeBrackets(), EditorView.lineWrapping,
-        language(widget), syntaxHighlighting(colors), complete ? autocompletion({ override: [completions(complete)], icons: false }) : [],
+        language(widget), syntaxHighlighting(colors), completing(complete, variables),
         keymap.of([{ key: "Escape", run: closePopup }, ...closeBracketsKeymap, ...completionKeymap, ...historyKeymap, ...defaultKeymap]),
         EditorView.domEventHandlers({ keydown: (event) => keepInside(event) }),
         EditorView.contentAttributes.of(attributes(label, hints)),
@@ -94,6 +94,31 @@ const colors = HighlightStyle.define([
   { tag: [tags.comment, tags.lineComment, tags.blockComment], class: "code-comment" },
   { tag: [tags.brace, tags.processingInstruction, tags.meta], class: "code-brace" },
 ]);
+
+function completing(complete, variables) {
+  const source = complete ? completions(complete) : variables && templateVariables(variables);
+  return source ? autocompletion({ override: [source], icons: false }) : [];
+}
+
+/** Inside {{ }} or {% %}: the names a template may use, and after a name and a dot its fields. */
+function templateVariables(variables) {
+  return (context) => {
+    const before = context.state.sliceDoc(Math.max(0, context.pos - 500), context.pos);
+    if (Math.max(before.lastIndexOf("{{"), before.lastIndexOf("{%")) <= Math.max(before.lastIndexOf("}}"), before.lastIndexOf("%}"))) return null;
+    const word = context.matchBefore(/\w*/);
+    const owner = before.slice(0, before.length - word.text.length).match(/(\w+)\.$/)?.[1];
+    if (!owner && word.text === "" && !context.explicit) return null;
+    const names = owner ? (variables[owner] ?? fieldsOfLoop(owner, context, variables)) : Object.keys(variables);
+    return { from: word.from, options: names.map((label) => ({ label })), validFor: /^\w*$/ };
+  };
+}
+
+/** `{% for entry in feedback %}`: an entry has the fields of feedback. */
+function fieldsOfLoop(owner, context, variables) {
+  const loops = [...context.state.sliceDoc(0, context.pos).matchAll(/\{%-?\s*for\s+(\w+)\s+in\s+(\w+)/g)];
+  const list = loops.reverse().find(([, entry]) => entry === owner)?.[2];
+  return variables[list] ?? [];
+}
 
 /** What may stand here, as the server says: it knows the language, this file does not. */
 function completions(complete) {

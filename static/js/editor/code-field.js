@@ -32,6 +32,7 @@ export function CodeField({ field, value, hints, editable, onChange }) {
     view.current = code.openEditor(host.current, {
       text: value ?? "", widget, editable, label: field.title, hints,
       complete: isExpression ? (text, cursor) => completeExpression(scope ?? "score", text, cursor) : null,
+      variables: field.ui.variables ?? null,
       onChange: (text) => latest.current(text === "" && field.nullable ? null : text),
     });
     return () => view.current.destroy();

@@ -67,7 +67,8 @@ function NumberField({ field, value, hints, editable, onChange }) {
 
 function Choice({ field, value, hints, editable, onChange }) {
   const known = field.schema.enum.includes(value);
-  return html`<select ...${hints} value=${value ?? ""} disabled=${!editable} onChange=${(event) => onChange(field.nullable && event.target.value === "" ? null : event.target.value)}>
+  const choose = ({ target }) => onChange(field.schema.enum.find((option) => String(option) === target.value) ?? null);
+  return html`<select ...${hints} value=${value ?? ""} disabled=${!editable} onChange=${choose}>
     ${field.nullable && html`<option value="">None</option>`}
     ${!known && !field.nullable && html`<option value=${value ?? ""}>${String(value ?? "Choose")}</option>`}
     ${field.schema.enum.map((option) => html`<option key=${option} value=${option}>${words(option)}</option>`)}

@@ -3,6 +3,7 @@ import { useState } from "react";
 import { html } from "../lib/html.js";
 import { Icon } from "../lib/icons.js";
 import { problemsOf } from "./checking.js";
+import { changeCount, difference } from "./flow-diff.js";
 import { isUnsaved } from "./saving.js";
 import { indexed } from "./flow-index.js";
 import { nameOf } from "./node-types.js";
@@ -57,13 +58,29 @@ function StateChip() {
   const draftVersion = useEditorState((state) => state.draftVersion);
   const viewing = useEditorState((state) => state.viewing);
   const state = chipState({ unsaved, saving });
-  const live = record.is_active ? (draftVersion !== null && draftVersion === record.active_version && !unsaved ? "is live" : `version ${record.active_version} is live`) : "not live";
+  const changes = useEditorState(changesAgainstLive);
+  const live = liveWords({ record, unsaved, draftVersion, changes });
   if (viewing) return html`<span className="state-chip" data-testid="state-chip" data-state="viewing">Version ${viewing.number} · read-only</span>`;
   return html`<span className="state-chip" data-testid="state-chip" data-state=${state} title=${message || live}>
     <span className="state-dot" />
     <span>${{ saved: `Draft · saved ${clockTime(savedAt)}`, unsaved: "Draft · unsaved", saving: "Draft · unsaved, saving…", offline: "Draft · unsaved, server away", conflict: "Draft · unsaved, conflict", failed: "Draft · unsaved, refused" }[state]}</span>
     <span className="chip-live wide-only">${live}</span>
   </span>`;
+}
+
+function liveWords({ record, unsaved, draftVersion, changes }) {
+  if (!record.is_active) return "not live";
+  if (changes === 0 || (draftVersion === record.active_version && !unsaved)) return "is live";
+  return changes ? `${counted(changes, "change")} vs live` : `version ${record.active_version} is live`;
+}
+
+let lastCount = { flow: null, live: null, changes: null };
+
+/** How many things differ from the live version; null while that is not known. */
+function changesAgainstLive({ flow, live }) {
+  if (!live) return null;
+  if (lastCount.flow !== flow || lastCount.live !== live) lastCount = { flow, live, changes: changeCount(difference(live.document, flow)) };
+  return lastCount.changes;
 }
 
 function chipState({ unsaved, saving }) {

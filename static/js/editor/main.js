@@ -15,7 +15,7 @@ import { createSaving } from "./saving.js";
 import { listenToKeys } from "./shortcuts.js";
 import { staleNodes } from "./staleness.js";
 import { initialState, shownFlow } from "./state.js";
-import { createStore, EditorContext } from "./store.js";
+import { createStore, EditorContext, watch } from "./store.js";
 
 const page = JSON.parse(document.getElementById("page-data").textContent);
 const root = document.getElementById("editor");
@@ -40,6 +40,8 @@ async function open() {
   mounted.render(createElement(EditorContext.Provider, { value: editor }, createElement(Editor)));
   saving.start();
   running.start();
+  editor.learnLive();
+  watch(store, (state) => state.record.active_version, () => editor.learnLive());
   createChecking(store, api).start();
   listenToKeys(editor);
 }

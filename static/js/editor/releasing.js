@@ -7,12 +7,20 @@ import { NOTHING } from "./state.js";
 export function createReleasing(editor, api) {
   const { store } = editor;
   const path = `/flows/${store.get().record.id}`;
-  return { openReview, review, activate, versions, keepVersion, openVersion, versionDocument, closeVersion, compareWith, renameFlow, exportFlow, importFlow };
+  return { learnLive, openReview, review, activate, versions, keepVersion, openVersion, versionDocument, closeVersion, compareWith, renameFlow, exportFlow, importFlow };
 
   /** Activation reviews what is saved, so what is not saved yet is saved first. */
   async function openReview(version) {
     if (!version) await editor.saveNow();
     if (!store.get().conflict) store.set({ dialog: { kind: "review", version } });
+  }
+
+  /** Fetch the live version, when it is one of this flow: the header counts the changes against it. */
+  async function learnLive() {
+    const { record, live } = store.get();
+    if (!record.is_active || live?.number === record.active_version) return;
+    const document = await versionDocument(record.active_version).catch(() => null);
+    if (document) store.set({ live: { number: record.active_version, document } });
   }
 
   function review(version) {

@@ -18,6 +18,7 @@ export function initialState(record, { readOnly, mayPublish }) {
     saved: flow, // the document the server has
     revision: record.draft.revision,
     savedAt: record.draft.saved_at,
+    live: null, // the live version of this flow, to count changes against: {number, document}
     draftVersion: record.draft.version, // the version the draft equals, or null
     saving: "idle", // idle | saving | offline | conflict | failed
     saveMessage: "",
