@@ -78,6 +78,12 @@ def key_fits(given: str | None) -> bool:
     return not wanted or hmac.compare_digest((given or "").encode(), wanted.encode())
 
 
+def is_admin_key(given: str | None) -> bool:
+    """Whether this is the key of whoever administers; without one configured no key is."""
+    wanted = settings.CONFIGURATION.master.admin_api_key.get_secret_value()
+    return bool(wanted) and hmac.compare_digest((given or "").encode(), wanted.encode())
+
+
 def page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """A page for people who may look; others are sent to the login and back."""
 

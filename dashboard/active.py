@@ -17,7 +17,7 @@ from django.db import transaction
 
 from dashboard import drafts
 from dashboard.activation import active_version
-from dashboard.models import Activation, ActiveVersion
+from dashboard.models import Activation, ActiveVersion, FlowVersion
 from dashboard.models import Flow as FlowRow
 from recflow.engine.check import blocking, check
 from recflow.engine.flow import Flow, load_flow
@@ -29,21 +29,23 @@ logger = logging.getLogger(__name__)
 
 #: What lists and headers call the flow that answers while no version is active.
 UNSAVED = "default"
+#: Name of the flow whose versions came as configurations.
+CONFIGURED = "From config.toml"
 
 _newest: dict[str, Flow] = {}
 
 
 def active_flow() -> tuple[Flow, str]:
-    """The flow that answers, parsed once, and its name "flow id@number"; UNSAVED while no version is active."""
+    """The flow that answers, parsed once, and its name "flow id@number"; UNSAVED while none is active."""
     active = active_version()
     if active is None:
         return _configured_flow(json.dumps(settings.CONFIGURATION.recommend, sort_keys=True, default=str))
     label = f"{active.flow_id}@{active.number}"
-    flow = _newest.get(label)
+    flow = _newest.get(active.hash)
     if flow is None:
         flow = load_flow(active.document)
         _newest.clear()  # a version is active for days; only the newest is worth keeping
-        _newest[label] = flow
+        _newest[active.hash] = flow
     return flow, label
 
 
@@ -66,16 +68,17 @@ def reset(author: str) -> None:
         ActiveVersion.objects.all().delete()
 
 
-def keep_as_version(document: dict[str, Any], author: str, note: str) -> Any:
-    """The document as a version of the flow that holds what came from configurations, made if need be."""
-    name = document["name"]
+def keep_as_version(document: dict[str, Any], author: str, note: str) -> FlowVersion:
+    """The document as a version of the flow that holds configurations; what was drawn there is kept first."""
     with transaction.atomic():
-        row = FlowRow.objects.filter(name=name, archived=False).order_by("pk").first()
+        row = FlowRow.objects.filter(name=CONFIGURED, archived=False).order_by("pk").first()
         if row is None:
-            row = drafts.create(name, document, author)
+            row = drafts.create(CONFIGURED, document, author)
+        before = drafts.draft_of(row)
+        if drafts.version_of(before) is None and row.revision > 1:
+            drafts.keep(row.pk, "Kept before a configuration took its place", row.revision, author)
         draft = drafts.save(row.pk, row.revision, document, author)
-        same = drafts.version_of(draft)
-        return same or drafts.keep(row.pk, note, draft.revision, author)
+        return drafts.version_of(draft) or drafts.keep(row.pk, note, draft.revision, author)
 
 
 def _counted(notes: list[str]) -> str:

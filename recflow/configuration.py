@@ -36,6 +36,7 @@ ENVIRONMENT = {
     "OPENAI_CHAT_COMPLETION_MODEL": "openai.chat_completion_model",
     "GORSE_DASHBOARD_USER_NAME": "master.dashboard_user_name",
     "GORSE_DASHBOARD_PASSWORD": "master.dashboard_password",
+    "GORSE_ADMIN_API_KEY": "master.admin_api_key",
     "RECFLOW_DATA_DIR": "recflow.data_dir",
     "RECFLOW_ALLOWED_HOSTS": "recflow.allowed_hosts",
     "RECFLOW_TRUSTED_ORIGINS": "recflow.trusted_origins",
@@ -101,10 +102,17 @@ class OpenAISection(_GorseSection):
 
 
 class MasterSection(_GorseSection):
-    """``[master]``: the first person who may log in to the dashboard."""
+    """``[master]``: the first person who may log in to the dashboard, and the key of whoever administers.
+
+    Args:
+        dashboard_user_name: name of that person.
+        dashboard_password: their password.
+        admin_api_key: ``X-API-Key`` that opens the endpoints of the dashboard; empty: no key does.
+    """
 
     dashboard_user_name: str = ""
     dashboard_password: SecretStr = SecretStr("")
+    admin_api_key: SecretStr = SecretStr("")
 
 
 class RecflowSection(BaseModel):

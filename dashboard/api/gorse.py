@@ -36,7 +36,7 @@ class BadCursor(WebError):
     """A cursor that no page of ours has given. Gorse answers 500, as if it were the server's fault."""
 
 
-class _Orjson(BaseRenderer):
+class Orjson(BaseRenderer):
     media_type = "application/json"
 
     def render(self, request: HttpRequest, data: Any, *, response_status: int) -> bytes:
@@ -56,7 +56,7 @@ api = NinjaAPI(
     urls_namespace="gorse",
     docs_url=None,
     auth=needs_key,
-    renderer=_Orjson(),
+    renderer=Orjson(),
 )
 
 

@@ -1,4 +1,4 @@
-"""Gorse's endpoints for single recommenders: non-personalized, similar items and users, collaborative, session.
+"""Gorse's endpoints for single recommenders: popular and the like, neighbors, collaborative, sessions.
 
 A recommender is a node of the active flow, found by its type and name. Items the asking user has feedback on
 are dropped before the offset counts, so pages never overlap.
