@@ -18,7 +18,6 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
-    model_validator,
 )
 
 from recflow.data.feedback import FeedbackRule
@@ -170,14 +169,8 @@ class Recommend(_Section):
     ranker: Ranker = Ranker()
     fallback: Fallback = Fallback()
 
-    @model_validator(mode="after")
-    def _names_fit(self) -> Recommend:
-        mistakes = list(self._mistakes())
-        if mistakes:
-            raise ValueError("; ".join(mistakes))
-        return self
-
-    def _mistakes(self) -> Iterator[str]:
+    def odd_names(self) -> Iterator[str]:
+        """What is wrong with how recommenders are called and named in lists."""
         known = {"latest"} | ({"collaborative"} if self.collaborative.type != "none" else set())
         for kind, entries in (
             ("non-personalized", self.non_personalized),
@@ -207,11 +200,12 @@ def read_recommend(section: Mapping[str, Any]) -> Recommend:
         BadRecord: there are mistakes; the sentence names them all.
     """
     try:
-        return Recommend.model_validate(lowered(section))
+        recommend = Recommend.model_validate(lowered(section))
     except ValidationError as error:
-        found = [_told(dict(mistake)) for mistake in error.errors(include_url=False)]
-        more = [f"and {len(found) - MOST_SHOWN} more"] if len(found) > MOST_SHOWN else []
-        raise BadRecord("; ".join([*found[:MOST_SHOWN], *more])) from error
+        raise _refused([_told(dict(mistake)) for mistake in error.errors(include_url=False)]) from error
+    if odd := list(recommend.odd_names()):
+        raise _refused(odd)
+    return recommend
 
 
 def values_of(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -229,6 +223,11 @@ def _without_tokens(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _without_tokens(below) for name, below in value.items() if "token" not in name}
     return [_without_tokens(part) for part in value] if isinstance(value, list) else value
+
+
+def _refused(mistakes: list[str]) -> BadRecord:
+    more = [f"and {len(mistakes) - MOST_SHOWN} more"] if len(mistakes) > MOST_SHOWN else []
+    return BadRecord("; ".join([*mistakes[:MOST_SHOWN], *more]))
 
 
 def _told(mistake: dict[str, Any]) -> str:
