@@ -14,7 +14,7 @@ from dashboard import drafts
 from dashboard.errors import Blocked
 from dashboard.models import Activation, ActiveVersion, FlowVersion
 from recflow.engine.changes import changes
-from recflow.engine.check import blocking, check
+from recflow.engine.check import blocking
 from recflow.engine.flow import load_flow
 
 
@@ -39,7 +39,7 @@ def activate(flow_id: int, number: int | None, note: str, author: str) -> Activa
         flow = drafts.locked(flow_id)
         draft = drafts.draft_of(flow)
         saved = draft if number is None else drafts.find_version(flow, number)
-        problems = blocking(check(load_flow(saved.document)))
+        problems = blocking(drafts.all_problems(load_flow(saved.document)))
         if problems:
             raise Blocked(
                 f"{flow.name} cannot be activated: {problems[0].message}"

@@ -14,16 +14,22 @@ from django.utils import timezone
 from dashboard.errors import BadRequest, Conflict, NotFound
 from dashboard.models import ActiveVersion, Draft, Flow, FlowVersion
 from dashboard.models.flows import NOTE_LENGTH, to_text
+from dashboard.outside.directory import endpoint_problems
 from recflow.engine import flow as documents
-from recflow.engine.check import check
+from recflow.engine.check import Problem, check
 
 #: Saves kept of each draft, for merging and for a version of a moment ago.
 KEPT_DRAFTS = 50
 
 
+def all_problems(flow: documents.Flow) -> list[Problem]:
+    """Everything that is wrong with a drawing on this server: also endpoints that are not set up here."""
+    return [*check(flow), *endpoint_problems(flow)]
+
+
 def problems_of(flow: documents.Flow) -> list[dict[str, Any]]:
-    """Everything that is wrong with a drawing, as the editor gets it."""
-    return [problem.as_dict() for problem in check(flow)]
+    """The same as the editor gets it."""
+    return [problem.as_dict() for problem in all_problems(flow)]
 
 
 def create(name: str, document: object, author: str) -> Flow:

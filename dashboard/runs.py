@@ -20,11 +20,13 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 
 from dashboard.artifacts import ArtifactStore
+from dashboard.drafts import all_problems
+from dashboard.outside import directory
 from dashboard.store import now_us, store
 from recflow.data.feedback import UserHistory
 from recflow.data.snapshot import Snapshot
 from recflow.engine import events
-from recflow.engine.check import blocking, check
+from recflow.engine.check import blocking
 from recflow.engine.context import RunRequest
 from recflow.engine.executor import Run, Services, execute, steps_of, whole_trail
 from recflow.engine.flow import Flow, load_flow
@@ -43,7 +45,9 @@ MAX_USER_ID = 256
 
 pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="arithmetic")
 models = ArtifactStore(settings.DATA_DIR / "models")
-services = Services(models=models, pool=pool, memo=Memo())
+services = Services(models=models, pool=pool, memo=Memo(), resources={"outside": directory.outside_for})
+# What a node was told by one endpoint says nothing about another that took its name.
+directory.on_change(services.memo.clear)
 
 
 @dataclass(eq=False)
@@ -108,7 +112,7 @@ async def start(
     if len(user_id) > MAX_USER_ID:
         raise FlowError(f"A user ID has at most {MAX_USER_ID} characters, got {len(user_id):,}")
     flow = load_flow(document)
-    refuse(flow, until)
+    await sync_to_async(refuse, thread_sensitive=False)(flow, until)
     snapshot, history = await sync_to_async(load_user, thread_sensitive=False)(user_id)
     request = RunRequest(history, n=n, categories=tuple(categories), until=until, now=now_us())
     live = LiveRun(uuid.uuid4().hex, snapshot, request)
@@ -129,7 +133,7 @@ class Rejected(FlowError):
 def refuse(flow: Flow, until: str | None = None) -> None:
     """Raise Rejected with every blocking problem; with ``until`` only what concerns no node but is blocking,
     or concerns that node and what it needs, counts, which the executor checks."""
-    found = blocking(check(flow))
+    found = blocking(all_problems(flow))
     if found and until is None:
         raise Rejected([problem.as_dict() for problem in found])
 

@@ -97,6 +97,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 
 #: Set by the playground command only: people on this machine need no login (dashboard/access.py).
 OPEN_ON_LOOPBACK = False
+#: Set by the playground command only: where its stand-in for a language model answers.
+STAND_IN_URL = ""
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "flows"
 LOGOUT_REDIRECT_URL = "login"
