@@ -1,4 +1,5 @@
-/** What came out of a node in the last run: its best items, its time, what it wants to say, and a pin for its output. */
+/** What came out of a node in the last run: its best items and how it moved them, its time, what it wants to say, a pin. */
+import { useMemo } from "react";
 import { html } from "../lib/html.js";
 import { Icon } from "../lib/icons.js";
 import { mayEdit } from "./state.js";
@@ -12,6 +13,8 @@ export function LastRun({ node }) {
   const userId = useEditorState((state) => state.run?.userId);
   const stale = useEditorState((state) => staleReason(state, node.id));
   const editable = useEditorState(mayEdit);
+  const items = useEditorState((state) => state.run?.items ?? null);
+  const ranked = useMemo(() => rankedBy(items, node.id), [items, node.id]);
   return html`
     ${!run && html`<p className="empty-hint">Not run yet. Enter a user below the canvas and press Run.</p>`}
     ${run && html`<dl className="facts">
@@ -24,7 +27,10 @@ export function LastRun({ node }) {
     ${run?.message && html`<p className="field-problem" role="alert">${run.message}</p>`}
     ${run?.reason && html`<p className="field-hint">${run.reason}</p>`}
     ${run?.warnings?.map((warning) => html`<p className="field-warning" key=${warning}>${warning}</p>`)}
-    ${run?.top?.length > 0 && html`<h3 className="field-label">Best of its list</h3>
+    ${ranked.length > 0 && html`<h3 className="field-label">How it ranked the result<span className="field-unit">place, and places moved</span></h3>
+      <ol className="top-items" data-testid="ranked">${ranked.map((item) => html`<li key=${item.item_id}>
+        <span className="rank">${item.rank}</span><span className="top-title" title=${item.item_id}>${item.title || item.item_id}</span><${Shift} by=${item.shift} /></li>`)}</ol>`}
+    ${ranked.length === 0 && run?.top?.length > 0 && html`<h3 className="field-label">Best of its list</h3>
       <ol className="top-items">${run.top.map((item, index) => html`<li key=${item.item_id}>
         <span className="rank">${index + 1}</span><span className="top-title" title=${item.item_id}>${item.title || item.item_id}</span><span className="top-score">${score(item.score)}</span></li>`)}</ol>`}
     ${run?.details && html`<${Details} details=${run.details} />`}
@@ -33,6 +39,20 @@ export function LastRun({ node }) {
       ${editable && html`<${PinButton} node=${node} run=${run} />`}
     </div>
     ${node.pin && html`<${PinnedList} node=${node} editable=${editable} />`}`;
+}
+
+function Shift({ by }) {
+  if (!by) return html`<span className="result-shift" />`;
+  return html`<span className=${`result-shift ${by > 0 ? "is-up" : "is-down"}`}><${Icon} name=${by > 0 ? "chevronUp" : "chevronDown"} size=${12} />${Math.abs(by)}</span>`;
+}
+
+/** The items of the result that a node gave a new place, by that place, as the steps of the run tell it. */
+function rankedBy(items, nodeId) {
+  const moved = (items ?? []).flatMap((item) => {
+    const step = item.steps.findLast((each) => each.kind === "ranked" && each.rank_before && each.node_ids.includes(nodeId));
+    return step ? [{ item_id: item.item_id, title: item.title, rank: step.rank, shift: step.rank_before - step.rank }] : [];
+  });
+  return moved.sort((a, b) => a.rank - b.rank);
 }
 
 function PinButton({ node, run }) {
