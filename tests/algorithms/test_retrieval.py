@@ -39,6 +39,23 @@ def test_items_with_equal_vectors_stay_in_the_order_of_their_indices():
     assert np.array_equal(items.reshape(37, 2, 5), firsts[:, :, None] + np.arange(0, 200, 40))
 
 
+def test_more_ties_at_the_cut_than_there_are_spare_places_are_still_in_order():
+    # item 7 is best, items 1 to 6 and 8 to 899 all share second place
+    factors = np.tile(ITEMS[0], (900, 1))
+    factors[7] *= 2
+    factors[0] *= 0
+    sign = np.sign(USERS @ ITEMS[0])
+    items, _ = best_items_for_users(USERS[sign > 0], factors, 4, csr_matrix((int((sign > 0).sum()), 900)))
+    assert items.tolist() == [[7, 1, 2, 3]] * int((sign > 0).sum())
+
+
+def test_the_number_of_threads_does_not_matter():
+    alone = best_items_for_users(USERS, ITEMS, 9, block_users=3, n_threads=1)
+    together = best_items_for_users(USERS, ITEMS, 9, block_users=3, n_threads=4)
+    assert np.array_equal(alone[0], together[0])
+    assert np.array_equal(alone[1], together[1])
+
+
 def test_lists_are_padded_where_everything_was_seen():
     seen = csr_matrix(np.array([[1, 1, 0], [1, 1, 1]]))
     items, scores = best_items_for_users(np.ones((2, 1), np.float32), np.ones((3, 1), np.float32), 2, seen)
