@@ -141,6 +141,59 @@ def rows_like_set(
     return found[0, is_found], (1 / (2 - best[0, is_found])).astype(np.float32)
 
 
+@dataclass(frozen=True)
+class SetIndex:
+    """Rows of sets made ready for being asked about.
+
+    Args:
+        members: (n_rows, n_members) the sets.
+        transposed: (n_members, n_rows) the same.
+        weights: (n_members,) as `member_weights` gives them.
+    """
+
+    members: csr_matrix
+    transposed: csr_matrix
+    weights: NDArray[np.float64]
+
+
+def index_sets(members: csr_matrix) -> SetIndex:
+    """What `rows_like_sets` needs of a matrix, made once for any number of questions."""
+    members = _as_sets(members)
+    return SetIndex(members, members.T.tocsr(), member_weights(members))
+
+
+def rows_like_sets(
+    sets: csr_matrix,
+    index: SetIndex,
+    n_neighbors: int,
+    *,
+    own: IndexVector,
+    candidates: BoolVector | None = None,
+) -> csr_matrix:
+    """`rows_like_set` for many sets at once.
+
+    Args:
+        sets: (n_sets, n_members) the sets asked about.
+        index: the rows, from `index_sets`.
+        n_neighbors, candidates: as in `rows_like_set`.
+        own: (n_sets,) the row that each set is itself, which is no neighbor of its own.
+
+    Returns:
+        (n_sets, n_rows) float64 scores; the entries of a row stand best first.
+    """
+    similar = _set_similarities(_as_sets(sets), index.members, index.transposed, index.weights)
+    rows = np.repeat(np.arange(len(own)), np.diff(similar.indptr))
+    barred = similar.indices == own[rows]
+    if candidates is not None:
+        barred |= ~candidates[similar.indices]
+    similarity = np.where(barred, np.float32(-np.inf), similar.data)
+    found, best = top_n_sparse(similar.indptr, similar.indices, similarity, n_neighbors)
+    is_found = found != NO_INDEX
+    scores = (1 / (2 - best[is_found])).astype(np.float32)
+    offsets = np.concatenate([[0], np.cumsum(is_found.sum(axis=1))])
+    return csr_matrix((scores.astype(np.float64), found[is_found], offsets), shape=similar.shape)
+
+
 def neighbors_by_embedding(
     vectors: NDArray,
     n_neighbors: int,

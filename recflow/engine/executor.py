@@ -122,13 +122,13 @@ def refuse_problems(flow: Flow, until: str | None = None) -> None:
     found = blocking(check(flow))
     if until is not None:
         flow.node(until)
-        needed = _needed(flow, until, use_pins=True)
+        needed = needed_for(flow, until, use_pins=True)
         found = [problem for problem in found if problem.node_id in needed]
     if found:
         raise FlowError(found[0].message, node_id=found[0].node_id, field=found[0].field)
 
 
-def _needed(flow: Flow, target: str, *, use_pins: bool) -> set[str]:
+def needed_for(flow: Flow, target: str, *, use_pins: bool) -> set[str]:
     """The node and all it needs; a pinned node needs nothing but the Data Source, for the user."""
     needed: set[str] = set()
     todo = [target]
@@ -156,7 +156,7 @@ class _Execution:
         self.emit = emit
         self.loop = asyncio.get_running_loop()
         self.cancelled = threading.Event()
-        self.options = _options(flow)
+        self.options = options_of(flow)
         self.has_fallback = _has_fallback(flow)
         self.tasks: dict[str, asyncio.Task] = {}
         self.signatures: dict[str, str] = {}
@@ -167,9 +167,9 @@ class _Execution:
         # Checking a template may ask a child process: off the loop, as all that can take its time.
         await self.loop.run_in_executor(self.services.pool, refuse_problems, self.flow, self.request.until)
         target = self.request.until or self._sink()
-        needed = _needed(self.flow, target, use_pins=self.request.use_pins)
+        needed = needed_for(self.flow, target, use_pins=self.request.use_pins)
         roots = {node.id for node in self.flow.nodes if NODE_TYPES[node.type].output == "user"}
-        order = [node for node in _topological(self.flow) if node.id in needed | roots]
+        order = [node for node in in_order(self.flow) if node.id in needed | roots]
         self.emit(events.RunAccepted([node.id for node in order], self.request.history.user_id))
         for node in self.flow.nodes:
             if node.id not in needed | roots:
@@ -359,7 +359,7 @@ def _say(error: Exception) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
-def _options(flow: Flow) -> RunOptions:
+def options_of(flow: Flow) -> RunOptions:
     for node in flow.nodes:
         entry = NODE_TYPES.get(node.type)
         if entry is not None and entry.options is not None and not node.disabled:
@@ -378,7 +378,7 @@ def _has_fallback(flow: Flow) -> bool:
     )
 
 
-def _topological(flow: Flow) -> list[Node]:
+def in_order(flow: Flow) -> list[Node]:
     """The nodes, each after all that it needs."""
     ordered: dict[str, Node] = {}
     waiting = {node.id: {edge.source for edge in flow.inputs_of(node.id)} for node in flow.nodes}

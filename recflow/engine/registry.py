@@ -222,6 +222,37 @@ def node(
     return register
 
 
+@dataclass(frozen=True)
+class BlockForm:
+    """A node type's function for many users at once.
+
+    Args:
+        run: as the node's own, with blocks for lists and users; see recflow/engine/blocks.py.
+        when: settings -> it can be used with them.
+    """
+
+    run: Callable[..., Any]
+    when: Callable[[Any], bool]
+
+
+BLOCK_FORMS: dict[str, BlockForm] = {}
+
+
+def in_blocks(
+    type_name: str, *, when: Callable[[Any], bool] = lambda settings: True
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register the decorated function as a node type's form for many users at once.
+
+    It must give each user what the node's own function gives, to the last item.
+    """
+
+    def register(run: Callable[..., Any]) -> Callable[..., Any]:
+        BLOCK_FORMS[type_name] = BlockForm(run, when)
+        return run
+
+    return register
+
+
 def _port(name: str, hint: Any) -> Port | None:
     if name == "return":
         return None

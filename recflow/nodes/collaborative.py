@@ -18,11 +18,13 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from recflow.algorithms.als import AlsParams, FactorModel, fit_als, fold_in, scores_for
+from recflow.algorithms.als import AlsParams, FactorModel, fit_als, fold_in, fold_in_each, scores_for
+from recflow.algorithms.retrieval import best_items_for_users
 from recflow.data.feedback import FeedbackRules
 from recflow.data.snapshot import TrainingView
+from recflow.engine.blocks import NO_ITEM, BlockContext, CandidateBlock, UserBlock
 from recflow.engine.context import RunContext
-from recflow.engine.registry import ModelSpec, Renumbering, fits, node
+from recflow.engine.registry import ModelSpec, Renumbering, fits, in_blocks, node
 from recflow.engine.settings import Duration, NodeSettings, ui
 from recflow.engine.values import Candidates, UserContext
 from recflow.errors import NoFeedback
@@ -147,3 +149,24 @@ def run(ctx: RunContext, user: UserContext, settings: Settings) -> Candidates:
         return Candidates()
     model = ctx.model(models(settings, user.view.rules)[0])
     return propose(ctx, user, scores_for(model, fold_in(model, user.liked)))
+
+
+@in_blocks("collaborative")
+def run_block(ctx: BlockContext, user: UserBlock, settings: Settings) -> CandidateBlock:
+    spec = models(settings, user.view.rules)[0]
+    model = ctx.model(spec)
+    vectors = ctx.once(("vectors", spec.key), lambda: fold_in_each(model, user.offsets, user.liked))
+    shown, factors = ctx.shared(("factors", spec.key), lambda: _shown(model, user.view))
+    if len(shown) == 0:
+        return CandidateBlock.empty(len(user))
+    places, scores = best_items_for_users(
+        vectors, factors, ctx.pool_size, user.excluded[:, shown], check=ctx.check
+    )
+    places[user.is_cold_start] = NO_ITEM
+    return CandidateBlock.of(np.where(places == NO_ITEM, NO_ITEM, shown[places]), scores)
+
+
+def _shown(model: FactorModel, view: TrainingView) -> tuple[np.ndarray, np.ndarray]:
+    """The items that may be shown and have a vector, ascending, and their vectors."""
+    shown = np.flatnonzero(view.alive & np.isfinite(model.item_factors[:, 0])).astype(np.int32)
+    return shown, np.ascontiguousarray(model.item_factors[shown])

@@ -15,10 +15,12 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import AfterValidator, Field
+from scipy import sparse
 
-from recflow.data.feedback import FeedbackRule, FeedbackRules
+from recflow.data.feedback import FeedbackRule, FeedbackRules, matching
+from recflow.engine.blocks import BlockContext, UserBlock, history_of
 from recflow.engine.context import RunContext
-from recflow.engine.registry import node
+from recflow.engine.registry import in_blocks, node
 from recflow.engine.settings import NodeSettings, ui
 from recflow.engine.values import UserContext
 from recflow.errors import DataError
@@ -129,3 +131,43 @@ def _mask(items: np.ndarray, ctx: RunContext) -> np.ndarray:
     mask = np.zeros(ctx.snapshot.n_items, dtype=bool)
     mask[items] = True
     return mask
+
+
+@in_blocks("data-source")
+def run_block(ctx: BlockContext, settings: Settings) -> UserBlock:
+    rules, log, n_users = rules_of(settings), ctx.snapshot.feedback, len(ctx.indices)
+    counts = np.diff(log.user_starts)[ctx.indices]
+    place = np.repeat(np.arange(n_users), counts)
+    starts = log.user_starts[ctx.indices] - np.concatenate([[0], np.cumsum(counts)[:-1]])
+    rows = np.arange(int(counts.sum())) + np.repeat(starts, counts)
+    newest_first = np.lexsort((log.types[rows], log.items[rows], -log.times[rows], place))
+    rows, place = rows[newest_first], place[newest_first]
+    current = log.times[rows] <= ctx.now + CLOCK_ERROR_US
+    rows, place = rows[current], place[current]
+    items = log.items[rows]
+
+    def said(which: tuple[FeedbackRule, ...]) -> np.ndarray:
+        return matching(which, log.type_names, log.types[rows], log.values[rows])
+
+    pairs = place * np.int64(ctx.snapshot.n_items) + items
+    negative = said(rules.negative)
+    positive = said(rules.positive) & ~np.isin(pairs, pairs[negative])
+    excluded = sparse.csr_matrix(
+        (np.ones(len(items), dtype=bool), (place, items)), shape=(n_users, ctx.snapshot.n_items)
+    )
+    seen_singly: dict[int, UserContext] = {}
+
+    def context_of(one: int) -> UserContext:
+        if one not in seen_singly:
+            history = history_of(ctx.snapshot, int(ctx.indices[one]))
+            seen_singly[one] = run(ctx.run_context(history, None), settings)
+        return seen_singly[one]
+
+    return UserBlock(
+        users=ctx.indices,
+        view=ctx.snapshot.view(rules),
+        offsets=np.searchsorted(place[positive], np.arange(n_users + 1)),
+        liked=items[positive],
+        excluded=excluded,
+        context_of=context_of,
+    )

@@ -24,14 +24,15 @@ from recflow.algorithms.neighbors import (
 )
 from recflow.data.feedback import FeedbackRules
 from recflow.data.snapshot import TrainingView
+from recflow.engine.blocks import BlockContext, CandidateBlock, UserBlock
 from recflow.engine.context import RunContext
-from recflow.engine.registry import ModelSpec, Renumbering, fits, node
+from recflow.engine.registry import ModelSpec, Renumbering, fits, in_blocks, node
 from recflow.engine.settings import NodeSettings, ui
 from recflow.engine.values import Candidates, UserContext
 from recflow.errors import ExpressionError, NoFeedback
 from recflow.expressions import compile_expression
 from recflow.expressions.columns import embedding_matrix, tag_matrix
-from recflow.nodes.proposing import propose
+from recflow.nodes.proposing import propose, propose_sparse
 
 COLUMN_HINT = {"similarity": ["embedding", "tags"]}
 
@@ -125,3 +126,12 @@ def run(ctx: RunContext, user: UserContext, settings: Settings) -> Candidates:
     recent = user.liked[: ctx.options.context_size]
     scores = score_from_neighbors(model, recent, ctx.snapshot.n_items)
     return propose(ctx, user, scores)
+
+
+@in_blocks("item-to-item")
+def run_block(ctx: BlockContext, user: UserBlock, settings: Settings) -> CandidateBlock:
+    spec = models(settings, user.view.rules)[0]
+    model = ctx.model(spec)
+    similar = ctx.shared(("neighbors", spec.key), lambda: model.as_matrix().astype(np.float64))
+    # Sums run over the history, newest first, and in double precision, as those of a single run do.
+    return propose_sparse(ctx, user, user.newest_liked(ctx.options.context_size) @ similar)

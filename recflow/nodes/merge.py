@@ -13,8 +13,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from recflow.algorithms import fusion
+from recflow.engine.blocks import BlockContext, CandidateBlock
 from recflow.engine.context import RunContext
-from recflow.engine.registry import node
+from recflow.engine.registry import in_blocks, node
 from recflow.engine.settings import NodeSettings, ui
 from recflow.engine.values import Candidates
 
@@ -38,17 +39,29 @@ class Settings(NodeSettings):
 
 @node("merge", label="Merge", family="combine", settings=Settings, card=("method",))
 def run(ctx: RunContext, lists: tuple[Candidates, ...], settings: Settings) -> Candidates:
-    ranked = [(part.items, part.scores) for part in lists]
-    weights = [*settings.weights[: len(lists)], *[1.0] * (len(lists) - len(settings.weights))]
-    match settings.method:
-        case "concatenate":
-            items, scores = fusion.concatenate(ranked)
-        case "round_robin":
-            items, scores = fusion.round_robin(ranked)
-        case "reciprocal_rank_fusion":
-            items, scores = fusion.reciprocal_rank_fusion(ranked, weights)
-        case "weighted_scores":
-            items, scores = fusion.weighted_scores(ranked, weights)
+    items, scores = _fused([(part.items, part.scores) for part in lists], settings)
     note = settings.method.replace("_", " ")
     merged = Candidates.merged(ctx.source, lists, items, scores, note=note)
     return merged.cut(ctx.source, settings.limit) if settings.limit else merged
+
+
+@in_blocks("merge")
+def run_block(ctx: BlockContext, lists: tuple[CandidateBlock, ...], settings: Settings) -> CandidateBlock:
+    rows = []
+    for place in range(len(ctx.indices)):
+        rows.append(_fused([part.row(place) for part in lists], settings))
+    merged = CandidateBlock.from_rows(rows)
+    return merged.cut(settings.limit) if settings.limit else merged
+
+
+def _fused(lists: list[fusion.RankedList], settings: Settings) -> fusion.RankedList:
+    weights = [*settings.weights[: len(lists)], *[1.0] * (len(lists) - len(settings.weights))]
+    match settings.method:
+        case "concatenate":
+            return fusion.concatenate(lists)
+        case "round_robin":
+            return fusion.round_robin(lists)
+        case "reciprocal_rank_fusion":
+            return fusion.reciprocal_rank_fusion(lists, weights)
+        case "weighted_scores":
+            return fusion.weighted_scores(lists, weights)

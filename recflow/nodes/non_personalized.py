@@ -10,13 +10,14 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
+from recflow.engine.blocks import BlockContext, CandidateBlock, UserBlock
 from recflow.engine.context import RunContext
-from recflow.engine.registry import node
+from recflow.engine.registry import in_blocks, node
 from recflow.engine.settings import NodeSettings, ui
 from recflow.engine.values import Candidates, UserContext
 from recflow.errors import ExpressionError
 from recflow.expressions import compile_expression
-from recflow.nodes.proposing import propose
+from recflow.nodes.proposing import propose, propose_alike
 
 #: Seconds the scores of all items are kept; "this week" does not change within a minute.
 KEEP_S = 60.0
@@ -87,16 +88,30 @@ def check(settings: Settings) -> list[tuple[str, str]]:
     check=check,
 )
 def run(ctx: RunContext, user: UserContext, settings: Settings) -> Candidates:
-    scores, failed, example = ctx.shared(
-        ("non-personalized", settings.score, settings.filter), lambda: _scores(ctx, user, settings), KEEP_S
-    )
-    warnings = []
-    if failed:
-        warnings.append(f"{failed} items were left out, the first because {example}")
+    scores, warnings = _shared_scores(ctx, user, settings)
     return propose(ctx, user, scores, warnings=warnings)
 
 
-def _scores(ctx: RunContext, user: UserContext, settings: Settings) -> tuple[np.ndarray, int, str]:
+@in_blocks("non-personalized")
+def run_block(ctx: BlockContext, user: UserBlock, settings: Settings) -> CandidateBlock:
+    scores, warnings = _shared_scores(ctx, user, settings)
+    ctx.warnings += warnings
+    return propose_alike(ctx, user, scores)
+
+
+def _shared_scores(
+    ctx: RunContext | BlockContext, user: UserContext | UserBlock, settings: Settings
+) -> tuple[np.ndarray, list[str]]:
+    """(n_items,) scores that all users share, and a warning when some item has none for an error."""
+    scores, failed, example = ctx.shared(
+        ("non-personalized", settings.score, settings.filter), lambda: _scores(ctx, user, settings), KEEP_S
+    )
+    return scores, [f"{failed} items were left out, the first because {example}"] if failed else []
+
+
+def _scores(
+    ctx: RunContext | BlockContext, user: UserContext | UserBlock, settings: Settings
+) -> tuple[np.ndarray, int, str]:
     """(n_items,) scores, NaN where an item does not take part; how many failed, and why the first did."""
     score = compile_expression(settings.score, expects="number", scope="score")
     found = score.evaluate_items(user.view, ctx.now)

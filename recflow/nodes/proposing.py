@@ -9,8 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
-from recflow.algorithms.topk import top_n
+from recflow.algorithms.topk import top_n, top_n_sparse
+from recflow.engine.blocks import BlockContext, CandidateBlock, UserBlock
 from recflow.engine.context import RunContext
 from recflow.engine.values import Candidates, Step, UserContext
 from recflow.errors import UnknownItem
@@ -80,6 +82,26 @@ def _drops(
             places = np.zeros(len(items), np.int32)
             drops.append(Step(ctx.source, "dropped", items, places, scores[items], reason=reason))
     return drops
+
+
+def propose_alike(ctx: BlockContext, users: UserBlock, scores: NDArray[np.floating]) -> CandidateBlock:
+    """``propose`` for many users and scores that are the same for all of them: (n_items,)."""
+    # Whatever a user has feedback on makes room for as many items further down.
+    reach = ctx.pool_size + int(np.diff(users.excluded.indptr).max(initial=0))
+    order = top_n(np.asarray(scores, dtype=np.float64), reach, exclude=~users.view.alive)
+    best = np.broadcast_to(order, (len(users), len(order)))
+    shown = CandidateBlock(best, np.broadcast_to(scores[order].astype(np.float64), best.shape))
+    return shown.where(~users.excluded[:, order].toarray()).cut(ctx.pool_size)
+
+
+def propose_sparse(ctx: BlockContext, users: UserBlock, scores: sparse.csr_matrix) -> CandidateBlock:
+    """``propose`` for many users: (n_users, n_items) scores, of which what is not stored is not proposed."""
+    barred = users.excluded.toarray()
+    barred |= ~users.view.alive
+    rows = np.repeat(np.arange(len(users)), np.diff(scores.indptr))
+    worth = scores.data.astype(np.float32)
+    worth[barred[rows, scores.indices]] = -np.inf
+    return CandidateBlock.of(*top_n_sparse(scores.indptr, scores.indices, worth, ctx.pool_size))
 
 
 def known_items(ids: Sequence[str], ctx: RunContext) -> tuple[NDArray[np.int32], tuple[str, ...]]:

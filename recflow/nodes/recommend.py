@@ -12,8 +12,9 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from recflow.engine.blocks import BlockContext, CandidateBlock, first_of
 from recflow.engine.context import RunContext
-from recflow.engine.registry import node
+from recflow.engine.registry import in_blocks, node
 from recflow.engine.settings import Duration, NodeSettings, ui
 from recflow.engine.values import Candidates, RunOptions
 from recflow.nodes.proposing import barred_items
@@ -110,3 +111,20 @@ def run(
             continue
         whole = whole.without(ctx.source, mask[whole.items], reason)
     return whole.cut(ctx.source, ctx.request.n) if ctx.request.n else whole
+
+
+@in_blocks("recommend")
+def run_block(
+    ctx: BlockContext, main: CandidateBlock, fallback: CandidateBlock | None, settings: Settings
+) -> CandidateBlock:
+    assert ctx.users is not None
+    if ctx.options.replace_seen:
+        return ctx.by_user(
+            lambda run_ctx, **lists: run(run_ctx, settings=settings, **lists),
+            {"main": main, "fallback": fallback},
+        )
+    whole = first_of([main] if fallback is None else [main, fallback])
+    seen = ctx.users.excluded.toarray()
+    rows = np.arange(len(whole))[:, None]
+    kept = whole.where(ctx.users.view.alive[whole.items] & ~seen[rows, whole.items])
+    return kept.cut(ctx.n) if ctx.n else kept

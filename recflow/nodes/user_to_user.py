@@ -15,15 +15,22 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from recflow.algorithms.neighbors import rows_like_set, rows_like_vector, score_from_similar_users
+from recflow.algorithms.neighbors import (
+    index_sets,
+    rows_like_set,
+    rows_like_sets,
+    rows_like_vector,
+    score_from_similar_users,
+)
+from recflow.engine.blocks import BlockContext, CandidateBlock, UserBlock
 from recflow.engine.context import RunContext
-from recflow.engine.registry import node
+from recflow.engine.registry import in_blocks, node
 from recflow.engine.settings import NodeSettings, ui
 from recflow.engine.values import Candidates, UserContext
 from recflow.errors import ExpressionError
 from recflow.expressions import compile_expression
 from recflow.expressions.columns import embedding_matrix, tag_matrix
-from recflow.nodes.proposing import propose
+from recflow.nodes.proposing import propose, propose_sparse
 
 COLUMN_HINT = {"similarity": ["embedding", "tags"]}
 
@@ -87,6 +94,22 @@ def similar_users(ctx: RunContext, user: UserContext, settings: Settings) -> tup
     if settings.similarity == "tags":
         return _by_tags(ctx, user, settings, likes)
     return _by_embedding(ctx, user, settings, likes)
+
+
+@in_blocks("user-to-user")
+def run_block(ctx: BlockContext, user: UserBlock, settings: Settings) -> CandidateBlock:
+    if settings.similarity != "items":
+        return ctx.by_user(lambda run_ctx, user: run(run_ctx, user, settings), {"user": user})
+    positive = user.view.positive.matrix
+    index = ctx.shared(("likes", "sets"), lambda: index_sets(positive))
+    likes = np.diff(positive.indptr) > 0
+    similar = rows_like_sets(
+        user.newest_liked(len(user.liked)), index, settings.n_neighbors, own=user.users, candidates=likes
+    )
+    # Sums run over the similar users, best first, and in double precision, as those of a single run do.
+    return propose_sparse(
+        ctx, user, similar @ ctx.shared(("likes", "64"), lambda: positive.astype(np.float64))
+    )
 
 
 def _column(ctx: RunContext, settings: Settings) -> list:

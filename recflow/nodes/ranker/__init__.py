@@ -15,8 +15,9 @@ import numpy as np
 from pydantic import Field
 
 from recflow.data.feedback import FeedbackRules
+from recflow.engine.blocks import BlockContext, CandidateBlock
 from recflow.engine.context import RunContext
-from recflow.engine.registry import ModelSpec, node
+from recflow.engine.registry import ModelSpec, in_blocks, node
 from recflow.engine.values import Candidates, Step, places
 from recflow.nodes.ranker import fm, hybrid, llm, mf, none, rerank
 
@@ -78,6 +79,24 @@ async def run(ctx: RunContext, candidates: Candidates, settings: Settings) -> Ca
     else:
         ranked = await ctx.in_thread(kind.rank, ctx, candidates, settings)
     return _decayed(ctx, ranked) if replaces else ranked
+
+
+@in_blocks("ranker", when=lambda settings: not hasattr(KINDS[settings.kind], "rank_async"))
+def run_block(ctx: BlockContext, candidates: CandidateBlock, settings: Settings) -> CandidateBlock:
+    kind = KINDS[settings.kind]
+    replaces = ctx.options.replace_seen and settings.kind != "none"
+    if hasattr(kind, "rank_block") and not replaces:
+        return kind.rank_block(ctx, candidates, settings)
+
+    def rank_one(run_ctx: RunContext, candidates: Candidates) -> Candidates:
+        if replaces:
+            candidates = _with_seen(run_ctx, candidates)
+        if len(candidates) == 0:
+            return candidates
+        ranked = kind.rank(run_ctx, candidates, settings)
+        return _decayed(run_ctx, ranked) if replaces else ranked
+
+    return ctx.by_user(rank_one, {"candidates": candidates})
 
 
 def _with_seen(ctx: RunContext, candidates: Candidates) -> Candidates:

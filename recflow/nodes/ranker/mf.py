@@ -8,10 +8,12 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Literal
 
+import numpy as np
 from pydantic import Field
 
-from recflow.algorithms.als import AlsParams, fold_in, scores_for
+from recflow.algorithms.als import AlsParams, fold_in, fold_in_each, scores_for
 from recflow.data.feedback import FeedbackRules
+from recflow.engine.blocks import BlockContext, CandidateBlock
 from recflow.engine.context import RunContext
 from recflow.engine.registry import ModelSpec
 from recflow.engine.settings import NodeSettings, ui
@@ -58,3 +60,17 @@ def rank(ctx: RunContext, candidates: Candidates, settings: MfSettings) -> Candi
     model = ctx.model(models(settings, user.view.rules)[0])
     scores = scores_for(model, fold_in(model, user.liked), candidates.items)
     return in_order_of(ctx, candidates, scores)
+
+
+def rank_block(ctx: BlockContext, candidates: CandidateBlock, settings: MfSettings) -> CandidateBlock:
+    users = ctx.users
+    assert users is not None
+    spec = models(settings, users.view.rules)[0]
+    model = ctx.model(spec)
+    vectors = ctx.once(("vectors", spec.key), lambda: fold_in_each(model, users.offsets, users.liked))
+    scores = np.vecdot(model.item_factors[candidates.items], vectors[:, None, :])
+    ranked = candidates.in_order_of(scores)
+    cold = users.is_cold_start[:, None]
+    return CandidateBlock(
+        np.where(cold, candidates.items, ranked.items), np.where(cold, candidates.scores, ranked.scores)
+    )

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from recflow.engine.blocks import BlockContext, CandidateBlock
 from recflow.engine.context import RunContext
 from recflow.engine.settings import NodeSettings
 from recflow.engine.values import Candidates
@@ -19,3 +20,7 @@ class NoneSettings(NodeSettings):
 
 def rank(ctx: RunContext, candidates: Candidates, settings: NoneSettings) -> Candidates:
     return candidates.ranked(ctx.source, candidates.items, candidates.scores)
+
+
+def rank_block(ctx: BlockContext, candidates: CandidateBlock, settings: NoneSettings) -> CandidateBlock:
+    return candidates
