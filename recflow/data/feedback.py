@@ -106,7 +106,7 @@ def matching(
 
 @dataclass(frozen=True)
 class FeedbackLog:
-    """All feedback, sorted by user, then by time.
+    """All feedback, sorted by user, then by time; ties by item and type.
 
     Args:
         users: (n,) user index of each row, ascending.
@@ -142,7 +142,7 @@ class FeedbackLog:
         n_items: int,
     ) -> FeedbackLog:
         """A log of rows that come in any order."""
-        order = np.lexsort((items, times, users))
+        order = np.lexsort((types, items, times, users))
         return cls(
             users[order],
             items[order],
