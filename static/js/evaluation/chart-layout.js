@@ -85,10 +85,11 @@ export function layoutDays(days, marks, { width, height }) {
 export function scaleTo(top, wanted = 4) {
   if (!(top > 0)) return { max: 1, ticks: [0, 0.5, 1], digits: 1 };
   const rough = top / wanted;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough * 0.999);
+  const exponent = Math.floor(Math.log10(rough));
+  const factor = [1, 2, 2.5, 5, 10].find((candidate) => candidate * 10 ** exponent >= rough * 0.999);
+  const step = factor * 10 ** exponent;
   const n = Math.ceil(top / step - 1e-9);
-  const digits = Math.max(0, Math.ceil(-Math.log10(step) - 1e-9) + (Number.isInteger(Math.round((step / power) * 10) / 10) ? 0 : 1));
+  const digits = Math.max(0, (factor === 10 ? -1 : 0) - exponent + (factor === 2.5 ? 1 : 0));
   return { max: n * step, ticks: Array.from({ length: n + 1 }, (_, place) => Number((place * step).toPrecision(12))), digits };
 }
 

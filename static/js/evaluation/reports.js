@@ -53,6 +53,10 @@ export function rankingTable(report) {
   return { columns, blocks: groupsOf(report).map(({ key, label }) => ({ shots: key, label, rows: report.rows.filter((row) => row.shots === key).map((row) => tableRow(row, isAsked)) })) };
 }
 
+function column(label, title, isNumber = true) {
+  return { label, title, isNumber };
+}
+
 function tableRow(row, isAsked) {
   if (row.not_measured) return { name: row.ranker, label: row.label, notMeasured: row.not_measured };
   const tokens = row.usage_calls == null ? DASH : ((row.usage_prompt_tokens ?? 0) + (row.usage_completion_tokens ?? 0)).toLocaleString("en");
