@@ -12,7 +12,7 @@ from ninja.errors import HttpError, ValidationError
 from ninja.utils import check_csrf
 
 from dashboard import access, activation, drafts
-from dashboard.api import expressions, preview
+from dashboard.api import evaluation, expressions, preview
 from dashboard.api.bodies import StrictJson, unwrapped
 from dashboard.errors import LoginNeeded, NotAllowed, NotFound, as_object, status_of
 from dashboard.models import Activation, Draft, Flow, FlowVersion
@@ -64,6 +64,7 @@ def refuse_fields(request: HttpRequest, error: ValidationError) -> HttpResponse:
 
 api.add_router("", preview.router, auth=view)
 api.add_router("", expressions.router, auth=view)
+api.add_router("", evaluation.router, auth=view)
 
 
 class NewFlow(Schema):
