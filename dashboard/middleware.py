@@ -12,6 +12,8 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
+from dashboard import request_log
+
 Handler = Callable[[HttpRequest], HttpResponse]
 
 
@@ -40,11 +42,11 @@ def known_host(get_response: Handler) -> Handler:
 
 
 def request_id(get_response: Handler) -> Handler:
-    """A name for the request, for whoever reads two logs side by side."""
+    """The name of the request in the answer, also where Django runs without our front door."""
 
     def handle(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
-        response.headers.setdefault("X-Request-ID", str(uuid.uuid4()))
+        response.headers.setdefault("X-Request-ID", request_log.request_id.get() or str(uuid.uuid4()))
         return response
 
     return handle

@@ -22,6 +22,7 @@ from django.conf import settings
 from dashboard.api import serve
 from dashboard.lifespan import lifespan
 from dashboard.limits import limit_body
+from dashboard.request_log import observed
 from dashboard.routing import websocket_urlpatterns
 from dashboard.static_files import StaticForEver
 
@@ -36,9 +37,18 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
         await lifespan(receive, send)
     elif scope["type"] == "websocket":
         await sockets(scope, receive, send)
-    elif scope["path"].startswith("/static/"):
+    else:
+        await requests(scope, receive, send)
+
+
+async def answer(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """One HTTP request."""
+    if scope["path"].startswith("/static/"):
         await static_files(scope, receive, send)
     elif scope["path"].startswith(serve.PREFIX):
         await serve.recommend(scope, receive, send)
     else:
         await pages(scope, receive, send)
+
+
+requests = observed(answer)

@@ -13,7 +13,7 @@ import os
 import secrets
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -41,6 +41,8 @@ ENVIRONMENT = {
     "RECFLOW_ALLOWED_HOSTS": "recflow.allowed_hosts",
     "RECFLOW_TRUSTED_ORIGINS": "recflow.trusted_origins",
     "RECFLOW_HTTPS": "recflow.https",
+    "RECFLOW_LOG_FORMAT": "recflow.log_format",
+    "RECFLOW_LOG_REQUESTS": "recflow.log_requests",
     "SECRET_KEY": "recflow.secret_key",
     "DATABASE_URL": "recflow.database_url",
     "REDIS_URL": "recflow.redis_url",
@@ -126,6 +128,8 @@ class RecflowSection(BaseModel):
         allowed_hosts: names the server answers to beside localhost.
         trusted_origins: origins such as https://rec.example.org that may send forms.
         https: a proxy in front speaks TLS; cookies are then sent over https only.
+        log_format: lines of text, or one JSON object a line.
+        log_requests: a line for every request, not only for those that fail or take long.
         dask_scheduler: address of a Dask scheduler whose workers do the jobs; without one this machine does.
     """
 
@@ -138,6 +142,8 @@ class RecflowSection(BaseModel):
     allowed_hosts: Words = ()
     trusted_origins: Words = ()
     https: bool = False
+    log_format: Literal["text", "json"] = "text"
+    log_requests: bool = False
     dask_scheduler: str = ""
 
 

@@ -1,0 +1,108 @@
+"""What the active flow means for serving, worked out once a version."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dashboard.active import active_flow
+from dashboard.models import Activation
+from recflow.data.feedback import FeedbackRules
+from recflow.engine.flow import Flow, Node
+from recflow.engine.registry import NODE_TYPES
+from recflow.engine.settings import duration_seconds
+from recflow.nodes.data_source import Settings as DataSourceSettings
+from recflow.nodes.data_source import rules_of
+from recflow.nodes.ranker import KINDS
+from recflow.nodes.recommend import Settings as RecommendSettings
+
+#: Types whose lists are the same for everybody, up to what each user has seen.
+IMPERSONAL = {"data-source", "latest", "non-personalized", "merge", "filter", "diversify", "fallback"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The active flow, read for serving.
+
+    Args:
+        flow: the drawing.
+        label: its name, "flow id@number".
+        before: name of the version that was active before; its lists serve until there are newer ones.
+        rules: which feedback counts.
+        recommend: settings of the end of the flow.
+        fallback: node that fills up short lists, None where there is none.
+        is_fallback_shared: what it gives depends on no user.
+        waits: the flow asks other machines, so it is never run inside a request.
+    """
+
+    flow: Flow
+    label: str
+    before: str | None
+    rules: FeedbackRules
+    recommend: RecommendSettings
+    fallback: str | None
+    is_fallback_shared: bool
+    waits: bool
+
+    @property
+    def labels(self) -> list[str]:
+        """Versions whose lists may serve, the best first."""
+        return [self.label, *([self.before] if self.before else [])]
+
+    @property
+    def expire_us(self) -> int:
+        """How long a prepared list is good."""
+        return int(duration_seconds(self.recommend.cache_expire) * 1e6)
+
+
+def current_plan(known: Plan | None = None) -> Plan:
+    """The plan of the flow that is active now; ``known`` itself when that is still it."""
+    flow, label = active_flow()
+    last = Activation.objects.select_related("previous").order_by("-pk").first()
+    previous = last.previous if last else None
+    before = f"{previous.flow_id}@{previous.number}" if previous else None
+    if known is not None and (known.flow, known.label, known.before) == (flow, label, before):
+        return known
+    return plan_of(flow, label, before)
+
+
+def plan_of(flow: Flow, label: str, before: str | None = None) -> Plan:
+    """A flow without blocking problems, read for serving."""
+    fallback = _fallback_of(flow)
+    source = next((node for node in flow.nodes if node.type == "data-source"), None)
+    end = next((node for node in flow.nodes if node.type == "recommend"), None)
+    return Plan(
+        flow,
+        label,
+        before,
+        rules_of(DataSourceSettings(**source.settings) if source else DataSourceSettings()),
+        RecommendSettings(**end.settings) if end else RecommendSettings(),
+        fallback,
+        fallback is not None and all(node.type in IMPERSONAL for node in _leading_to(flow, fallback)),
+        any(_waits(node) for node in flow.nodes if not node.disabled),
+    )
+
+
+def _fallback_of(flow: Flow) -> str | None:
+    for node in flow.nodes:
+        is_used = any(edge.source == node.id for edge in flow.edges)
+        if NODE_TYPES[node.type].output == "fallback" and is_used and not node.disabled:
+            return node.id
+    return None
+
+
+def _leading_to(flow: Flow, node_id: str) -> list[Node]:
+    found: dict[str, Node] = {}
+    todo = [node_id]
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found[name] = flow.node(name)
+            todo += [edge.source for edge in flow.inputs_of(name)]
+    return list(found.values())
+
+
+def _waits(node: Node) -> bool:
+    """Whether a node asks other machines."""
+    entry = NODE_TYPES[node.type]
+    kind = KINDS.get(getattr(entry.read_settings(node.settings), "kind", ""))
+    return entry.is_async and (kind is None or hasattr(kind, "rank_async"))

@@ -1,0 +1,320 @@
+"""GET /api/recommend from prepared lists: what is taken out, what fills up, what is kept in memory."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+import pytest
+from asgiref.sync import sync_to_async
+from pydantic import SecretStr
+
+from dashboard import activation, drafts, runs
+from dashboard.api import serve
+from dashboard.catalogue import reading, writing
+from dashboard.models import PreparedList
+from dashboard.serving.answers import Answerer, Question
+from dashboard.serving.plan import plan_of
+from dashboard.store import now_us
+from recflow.asgi import application
+from recflow.data.records import FeedbackRecord, ItemRecord, UserRecord
+from recflow.engine.flow import load_flow
+
+pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
+
+HOUR = 3_600_000_000
+
+
+def drawing(fallback=True, score="-item.Timestamp.Unix()", **recommend):
+    """The oldest first, with the latest as fallback."""
+    nodes = [
+        {"id": "s", "type": "data-source", "settings": {"positive": ["like"], "negative": ["hate>=2"]}},
+        {"id": "o", "type": "non-personalized", "name": "oldest", "settings": {"score": score}},
+        {"id": "l", "type": "latest"},
+        {"id": "f", "type": "fallback"},
+        {"id": "r", "type": "recommend", "settings": recommend},
+    ]
+    chains = [("s", "o"), ("o", "r"), ("s", "l"), ("l", "f"), *([("f", "r")] if fallback else [])]
+    return {"nodes": nodes, "edges": [{"id": a + b, "source": a, "target": b} for a, b in chains]}
+
+
+@pytest.fixture
+def shop():
+    """Items m1 (oldest) to m9 (newest), odd and even; the users ann and bob."""
+    writing.put_items(
+        [
+            ItemRecord(f"m{n}", time_us=n * HOUR, categories=("odd",) if n % 2 else ("even",))
+            for n in range(1, 10)
+        ]
+    )
+    writing.put_users([UserRecord("ann"), UserRecord("bob")])
+    runs.store.snapshot(fresh=True)
+    runs.services.memo.clear()
+    yield
+    serve.forget()
+
+
+@pytest.fixture
+def activate(shop):
+    def make(document):
+        flow = drafts.create("Flow", document, "ada")
+        activation.activate(flow.pk, None, "", "ada")
+        return f"{flow.pk}@1"
+
+    return make
+
+
+def prepare(version, user="ann", items=("m5", "m3", "m4"), age_us=0):
+    PreparedList.objects.update_or_create(
+        version=version,
+        user_id=user,
+        defaults={
+            "item_ids": json.dumps(items),
+            "scores": json.dumps([1.0 / rank for rank in range(1, len(items) + 1)]),
+            "made_at_us": now_us() - age_us,
+            "digest": "d",
+        },
+    )
+
+
+def feedback(*rows, user="ann", kind="read", **more):
+    writing.put_feedback([FeedbackRecord(kind, user, item, **more) for item in rows], overwrite=True)
+
+
+@pytest.fixture
+async def get():
+    client = httpx.AsyncClient(
+        transport=httpx.ASGITransport(application, raise_app_exceptions=False), base_url="http://localhost"
+    )
+
+    async def request(path, status=200, **headers):
+        answer = await client.get(f"/api/recommend/{path}", headers=headers)
+        assert answer.status_code == status, answer.text
+        return answer
+
+    yield request
+    await client.aclose()
+
+
+@pytest.fixture
+def ids(get):
+    async def request(path, **headers):
+        return (await get(path, **headers)).json()
+
+    return request
+
+
+async def a(call, *args, **options):
+    return await sync_to_async(call)(*args, **options)
+
+
+class TestFromTheList:
+    async def test_the_list_answers_in_its_order_with_the_version_it_is_of(self, activate, get):
+        version = await a(activate, drawing())
+        await a(prepare, version)
+        answer = await get("ann?n=3")
+        assert answer.json() == ["m5", "m3", "m4"]
+        assert answer.headers["X-Flow-Version"] == version
+        assert answer.headers["Last-Modified"].endswith(" GMT")
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+    async def test_scores_come_with_version_2(self, activate, ids):
+        await a(prepare, await a(activate, drawing()))
+        assert await ids("ann?n=2", **{"X-API-Version": "2"}) == [
+            {"Id": "m5", "Score": 1.0},
+            {"Id": "m3", "Score": 0.5},
+        ]
+
+    async def test_what_was_read_since_is_left_out_of_the_very_next_answer(self, activate, ids):
+        await a(prepare, await a(activate, drawing()))
+        assert await ids("ann?n=2") == ["m5", "m3"]
+        await a(feedback, "m5")
+        assert await ids("ann?n=2") == ["m3", "m4"]
+
+    async def test_what_another_user_read_stays(self, activate, ids):
+        await a(prepare, await a(activate, drawing()))
+        await a(feedback, "m5", user="bob")
+        assert await ids("ann?n=2") == ["m5", "m3"]
+
+    async def test_what_was_hidden_or_deleted_since_is_left_out(self, activate, ids):
+        await a(prepare, await a(activate, drawing()))
+        await a(writing.patch_item, "m5", is_hidden=True)
+        await a(writing.delete_item, "m3")
+        assert await ids("ann?n=1") == ["m4"]
+
+    async def test_offset_and_category(self, activate, ids):
+        await a(prepare, await a(activate, drawing(fallback=False)))
+        assert await ids("ann?n=2&offset=1") == ["m3", "m4"]
+        assert await ids("ann/odd?n=5") == ["m5", "m3"]
+        assert await ids("ann?category=even&n=5") == ["m4"]
+        assert await ids("ann?category=even&category=odd&n=5") == []
+
+    async def test_without_n_and_offset_there_are_ten_and_with_both_zero_all(self, activate, ids):
+        await a(prepare, await a(activate, drawing()), items=[f"m{n}" for n in range(1, 10)])
+        assert len(await ids("ann?n=0&offset=0")) == 9
+        assert len(await ids("ann?n=0&offset=2")) == 0
+
+    async def test_feedback_from_the_future_counts_when_its_time_comes(self, activate, ids):
+        await a(prepare, await a(activate, drawing()))
+        await a(feedback, "m5", time_us=now_us() + HOUR)
+        assert await ids("ann?n=1") == ["m5"]
+
+    async def test_with_replacement_only_negative_feedback_counts(self, activate, ids):
+        await a(prepare, await a(activate, drawing(replace_seen=True)))
+        await a(feedback, "m5", "m3")
+        await a(feedback, "m4", kind="hate", value=1.0)
+        assert await ids("ann?n=3") == ["m5", "m3", "m4"]
+        await a(feedback, "m5", kind="hate", value=2.0)
+        assert await ids("ann?n=2") == ["m3", "m4"]
+
+    async def test_until_there_is_a_list_of_the_new_version_that_of_the_old_one_serves(self, activate, get):
+        old = await a(activate, drawing())
+        await a(prepare, old)
+        new = await a(activate, drawing(score="item.Timestamp.Unix()"))
+        answer = await get("ann?n=1")
+        assert (answer.json(), answer.headers["X-Flow-Version"]) == (["m5"], old)
+        await a(prepare, new, items=["m8"])
+        answer = await get("ann?n=1")
+        assert (answer.json(), answer.headers["X-Flow-Version"]) == (["m8"], new)
+
+
+class TestFallback:
+    async def test_a_short_list_is_filled_up_without_repeats_or_read_items(self, activate, ids):
+        await a(prepare, await a(activate, drawing()), items=["m9", "m1"])
+        await a(feedback, "m8")
+        # The latest are m9, m8, m7, m6: m9 stands in the list, m8 was read.
+        assert await ids("ann?n=4") == ["m9", "m1", "m7", "m6"]
+
+    async def test_an_expired_list_does_not_serve(self, activate, ids):
+        version = await a(activate, drawing(cache_expire="1h"))
+        await a(prepare, version, age_us=HOUR + 1)
+        assert await ids("ann?n=2") == ["m9", "m8"]
+
+    @pytest.mark.parametrize("user", ["bob", "stranger"])
+    async def test_where_lists_are_made_who_has_none_gets_the_fallback(self, activate, ids, user):
+        await a(prepare, await a(activate, drawing()), user="ann")
+        assert await ids(f"{user}?n=2") == ["m9", "m8"]
+        assert await ids(f"{user}/even?n=2") == ["m8", "m6"]
+
+    async def test_where_no_lists_are_made_the_flow_itself_is_run(self, activate, ids):
+        await a(activate, drawing())
+        assert await ids("bob?n=2") == ["m1", "m2"]
+
+    async def test_a_flow_that_asks_other_machines_is_never_run_in_a_request(self):
+        document = drawing()
+        assert not plan_of(load_flow(document), "1@1").waits
+        document["nodes"].append(
+            {"id": "e", "type": "external", "settings": {"mode": "script", "script": "[]"}}
+        )
+        assert plan_of(load_flow(document), "1@1").waits
+        document["nodes"][-1] = {"id": "e", "type": "ranker", "settings": {"kind": "llm"}}
+        assert plan_of(load_flow(document), "1@1").waits
+        document["nodes"][-1]["disabled"] = True
+        assert not plan_of(load_flow(document), "1@1").waits
+
+    async def test_who_should_have_a_list_is_asked_for(self, activate):
+        version = await a(activate, drawing(cache_expire="1h"))
+        await a(prepare, version, user="ann")
+        await a(prepare, version, user="old", age_us=2 * HOUR)
+        asked = []
+        answerer = Answerer(asked.append)
+        for user in ("ann", "old", "stranger"):
+            await answerer.answer(Question(user, n=1), answerer.rows.mark())
+        answerer.rows.close()
+        assert asked == ["old", "stranger"]
+
+
+class TestMemory:
+    async def test_the_same_question_is_answered_from_memory_until_something_is_written(
+        self, activate, ids, monkeypatch
+    ):
+        await a(prepare, await a(activate, drawing()))
+        assert await ids("ann?n=1") == ["m5"]
+
+        async def fail(*_):
+            raise AssertionError("it was worked out again")
+
+        monkeypatch.setattr(Answerer, "answer", fail)
+        assert await ids("ann?n=1") == ["m5"]
+        await a(feedback, "m1", user="bob")
+        with pytest.raises(AssertionError):
+            assert (await ids("ann?n=1")) == ["m5"]
+
+    async def test_versions_of_the_answer_and_pages_are_told_apart(self, activate, ids):
+        await a(prepare, await a(activate, drawing()))
+        assert await ids("ann?n=1") == ["m5"]
+        assert await ids("ann?n=1", **{"X-API-Version": "2"}) == [{"Id": "m5", "Score": 1.0}]
+        assert await ids("ann?n=1&offset=1") == ["m3"]
+
+    async def test_a_kept_answer_is_for_who_has_the_key(self, activate, get, settings):
+        await a(prepare, await a(activate, drawing()))
+        await get("ann?n=1")
+        server = settings.CONFIGURATION.server.model_copy(update={"api_key": SecretStr("s3cret")})
+        settings.CONFIGURATION = settings.CONFIGURATION.model_copy(update={"server": server})
+        await get("ann?n=1", status=401)
+
+    def test_an_answer_begun_before_a_write_is_not_kept(self):
+        memory = serve._Memory()
+        memory.find("key", (1, 1))
+        memory.find("other", (1, 2))  # somebody wrote while the first answer was in the making
+        memory.keep("key", serve._Kept([], b"old", now_us() + HOUR), (1, 1))
+        assert memory.find("key", (1, 2)) is None
+
+    def test_memory_is_bounded_and_forgets_the_oldest(self, monkeypatch):
+        monkeypatch.setattr(serve, "MAX_KEPT", 2)
+        memory = serve._Memory()
+        memory.find("a", (1,))
+        for key in "abc":
+            memory.keep(key, serve._Kept([], key.encode(), now_us() + HOUR), (1,))
+        assert [memory.find(key, (1,)) is not None for key in "abc"] == [False, True, True]
+
+
+class TestWriteBack:
+    async def test_what_was_answered_is_stored_and_not_answered_again(self, activate, ids):
+        await a(prepare, await a(activate, drawing()))
+        assert await ids("ann?n=1&offset=1&write-back-type=read") == ["m3"]
+        rows = await a(reading.feedback_of_user, "ann", until_us=now_us())
+        assert [(row.type, row.item_id, row.value) for row in rows] == [("read", "m3", 0.0)]
+        assert await ids("ann?n=2&write-back-type=read") == ["m5", "m4"]
+        assert await ids("ann?n=1&write-back-type=read") == ["m9"]
+
+    async def test_with_a_delay_the_item_stays_until_then(self, activate, ids):
+        await a(prepare, await a(activate, drawing()))
+        for _ in range(2):
+            assert await ids("ann?n=1&write-back-type=read&write-back-delay=1h30m") == ["m5"]
+        row = (await a(reading.feedback_of_pair, "ann", "m5"))[0]
+        assert abs(row.time_us - now_us() - 1.5 * HOUR) < 60_000_000
+
+    async def test_for_a_user_nobody_knows_nothing_is_stored(self, activate, get):
+        await a(prepare, await a(activate, drawing()))
+        await get("stranger?n=1&write-back-type=read")
+        assert await a(reading.get_user, "stranger") is None
+
+    @pytest.mark.parametrize("delay", ["7d", "10", "m", "1h-3m", "--1h", "1h 30m"])
+    async def test_a_delay_that_is_none_is_refused(self, shop, get, delay):
+        answer = await get(f"ann?write-back-type=read&write-back-delay={delay}", status=400)
+        assert answer.text.startswith("write-back-delay must be a duration such as 10m or 1h30m")
+
+    @pytest.mark.parametrize(
+        ("text", "us"), [("0h0m0s", 0), ("0", 0), ("1.5s", 1_500_000), ("2ms", 2_000), ("-1m", -60_000_000)]
+    )
+    def test_durations_are_gos(self, text, us):
+        assert serve._delay(text) == us
+
+
+class TestExplain:
+    async def test_the_administrator_is_told_who_proposed_what(self, activate, get, settings):
+        version = await a(activate, drawing())
+        await a(prepare, version, items=["m2"])
+        section = settings.CONFIGURATION.master.model_copy(update={"admin_api_key": SecretStr("adm1n")})
+        settings.CONFIGURATION = settings.CONFIGURATION.model_copy(update={"master": section})
+        told = (await get("ann?n=1&explain=true", **{"X-API-Key": "adm1n"})).json()
+        assert (told["Source"], told["FlowVersion"]) == ("prepared", version)
+        assert [item["Id"] for item in told["Items"]] == ["m2"]
+        proposal = next(step for step in told["Items"][0]["Steps"] if step["kind"] == "proposed")
+        assert (proposal["nodes"], proposal["rank"]) == (["oldest"], 2)
+
+    async def test_nobody_else_is(self, activate, get):
+        await a(activate, drawing())
+        answer = await get("ann?explain=true", status=401)
+        assert answer.text == "explain asks for the key of the administrator"
