@@ -1,5 +1,5 @@
 /** One edge: its line, how many items went along it, and its place where the order of inputs counts. */
-import { memo } from "react";
+import { memo, useEffect } from "react";
 import { BaseEdge, EdgeLabelRenderer, getBezierPath } from "@xyflow/react";
 import { html } from "../lib/html.js";
 import { inputsOf, refusal } from "./connecting.js";
@@ -29,11 +29,14 @@ export const FlowEdge = memo(function FlowEdge({ source, target, sourceX, source
 
 /** The line that follows the pointer while an edge is drawn: red, with the reason beside it, where it may not end. */
 export function ConnectionLine({ fromX, fromY, toX, toY, fromPosition, toPosition, connectionStatus, fromNode, toNode, fromHandle }) {
-  const { store, types } = useEditor();
+  const { store, types, announce } = useEditor();
   const [path] = getBezierPath({ sourceX: fromX, sourceY: fromY, sourcePosition: fromPosition, targetX: toX, targetY: toY, targetPosition: toPosition });
   const refused = connectionStatus === "invalid" && toNode && toNode.id !== fromNode.id;
   const ends = fromHandle.type === "source" ? [fromNode.id, toNode?.id] : [toNode?.id, fromNode.id];
   const reason = refused ? refusal(store.get().flow, ...ends, types) : null;
+  useEffect(() => {
+    if (reason) announce(reason);
+  }, [reason]);
   return html`<g>
     <path className=${`connection-path ${reason ? "is-refused" : ""} ${connectionStatus === "valid" ? "is-valid" : ""}`} d=${path} />
     ${reason && html`<foreignObject x=${toX + 14} y=${toY + 10} width="300" height="90" className="connection-reason">

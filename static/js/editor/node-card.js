@@ -63,11 +63,15 @@ function Port({ node, side }) {
     const { left, top, width, height } = event.currentTarget.getBoundingClientRect();
     tapPort(node.id, side, { x: left + width / 2, y: top + height / 2 });
   };
-  const fits = useEditorState((state) => (state.connecting && state.connecting.nodeId !== node.id ? fitOf(state.connecting, node.id, side) : null));
+  const fits = useEditorState(({ connecting }) => (connecting && !begunAt(connecting, node.id, side) ? fitOf(connecting, node.id, side) : null));
   const isOut = side === "source";
   return html`<${Handle} type=${side} position=${isOut ? Position.Right : Position.Left} className="port"
     data-testid=${`port-${node.id}-${isOut ? "out" : "in"}`} data-connectable=${fits === null ? undefined : String(fits)}
     role="button" tabIndex=${-1} onClick=${tap} onKeyDown=${(event) => event.key === "Enter" && tap(event)} aria-label=${`${isOut ? "Output" : "Input"} of ${nameOf(node, types)}`} />`;
+}
+
+function begunAt(connecting, nodeId, side) {
+  return connecting.nodeId === nodeId && connecting.side === side;
 }
 
 /** An edge begun at an output ends at an input that may take it, and the other way round. */
