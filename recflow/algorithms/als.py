@@ -35,7 +35,7 @@ from scipy.sparse import csr_matrix
 from ..errors import NoFeedback
 from .arrays import Factors, IndexVector, ScoreVector, TimeVector
 from .retrieval import best_items_for_users, factor_scores
-from .ridge import batch_rows, solve_rows
+from .ridge import solve_rows
 
 #: Length of the noise in the first item vectors, where the typical user has length 1. With less, taste takes
 #: more epochs to come out beside popularity.
@@ -157,7 +157,6 @@ def fit_als(
     user_regularization, mean_attention = _regularization(positives, params, params.user_share)
     item_regularization, _ = _regularization(by_item, params, 1.0)
     validation = _sampled(validation, rng)
-    user_rows, item_rows = (batch_rows(entries, params.n_factors) for entries in (positives, by_item))
     common = {"shared_weight": params.unobserved_weight, "n_threads": n_threads}
 
     item_factors, typical_user = _first_vectors(by_item, params, rng)
@@ -166,7 +165,7 @@ def fit_als(
     for epoch in range(1, params.n_epochs + 1):
         check()
         user_factors = solve_rows(
-            user_rows,
+            positives,
             item_factors,
             _gram(item_factors),
             regularization=user_regularization,
@@ -178,7 +177,7 @@ def fit_als(
         typical_user = (params.typical_user_share * mean_user).astype(np.float32)
         check()
         item_factors = solve_rows(
-            item_rows,
+            by_item,
             user_factors,
             _gram(user_factors),
             regularization=item_regularization,
@@ -267,7 +266,7 @@ def fold_in_many(model: FactorModel, positives: csr_matrix, *, n_threads: int | 
     positives = csr_matrix(positives, dtype=np.float32)
     attention = np.asarray(positives.sum(axis=1), dtype=np.float64).ravel()
     vectors = solve_rows(
-        batch_rows(positives, len(model.typical_user)),
+        positives,
         model.item_factors,
         model.item_gram,
         shared_weight=model.unobserved_weight,
