@@ -14,12 +14,15 @@ from dashboard.api import (
     health,
     items,
     recommenders,
+    tasks,
     users,
 )
-from dashboard.views import evaluation, pages
+from dashboard.views import evaluation, pages, settings_page
+from dashboard.views import tasks as tasks_page
 
 for part in (users, items, feedback, recommenders, health):
     gorse.api.add_router("", part.router)
+editor.api.add_router("", tasks.router)
 for part in (configuration,):
     admin.api.add_router("", part.router)
 
@@ -27,7 +30,9 @@ urlpatterns = [
     path("", pages.home, name="home"),
     path("flows", pages.flows, name="flows"),
     path("flows/<int:flow_id>", pages.editor, name="editor"),
+    path("tasks", tasks_page.page, name="tasks"),
     path("evaluation", evaluation.page, name="evaluation"),
+    path("settings", settings_page.settings, name="settings"),
     path(
         "login", LoginView.as_view(template_name="login.html", redirect_authenticated_user=True), name="login"
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.db.models import F, Max
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI, Query, Schema
@@ -12,7 +13,7 @@ from ninja.errors import HttpError, ValidationError
 from ninja.utils import check_csrf
 
 from dashboard import access, activation, drafts
-from dashboard.api import evaluation, expressions, preview
+from dashboard.api import asking, evaluation, expressions, preview, services
 from dashboard.api.bodies import StrictJson, unwrapped
 from dashboard.errors import LoginNeeded, NotAllowed, NotFound, as_object, status_of
 from dashboard.models import Activation, Draft, Flow, FlowVersion
@@ -64,6 +65,8 @@ def refuse_fields(request: HttpRequest, error: ValidationError) -> HttpResponse:
 
 api.add_router("", preview.router, auth=view)
 api.add_router("", expressions.router, auth=view)
+api.add_router("", services.router, auth=publish)
+api.add_router("", asking.router, auth=sync_to_async(view))
 api.add_router("", evaluation.router, auth=view)
 
 

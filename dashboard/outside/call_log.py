@@ -25,6 +25,9 @@ _MAX_WAITING = 10_000
 #: Seconds a writer waits for more before it ends.
 _LINGER_S = 0.1
 _BATCH = 200
+#: Columns of the counters that are summed over days and outcomes.
+_ADDED_UP = ("calls", "requests", "tokens_in", "tokens_out", "tokens_cached", "tokens_reasoning")
+_ADDED_UP += ("cost", "cost_unknown", "ms")
 
 
 @dataclass(frozen=True)
@@ -191,16 +194,9 @@ def by_node(days: int) -> list[dict[str, Any]]:
         CallCount.objects.filter(day__gte=since)
         .values("flow", "node_id", "kind", "endpoint", "model")
         .annotate(
-            calls=Sum("calls"),
             failed=Sum("calls", filter=Q(status="failed"), default=0),
             partial=Sum("calls", filter=Q(status="partial"), default=0),
-            requests=Sum("requests"),
-            tokens_in=Sum("tokens_in"),
-            tokens_out=Sum("tokens_out"),
-            tokens_cached=Sum("tokens_cached"),
-            tokens_reasoning=Sum("tokens_reasoning"),
-            cost=Sum("cost"),
-            cost_unknown=Sum("cost_unknown"),
+            **{f"sum_{name}": Sum(name) for name in _ADDED_UP},
         )
         .order_by("flow", "node_id", "endpoint", "model")
     )
@@ -219,10 +215,10 @@ def _summary(row: dict[str, Any], since: Any) -> dict[str, Any]:
     ms = sorted(newest_first.values_list("ms", flat=True)[:1000])
     latest = newest_first.first()
     return {
-        **row,
+        **{name.removeprefix("sum_"): value for name, value in row.items()},
         "node_name": latest.node_name if latest else row["node_id"],
-        "cost": None if row["cost_unknown"] else row["cost"],
-        "failed_share": row["failed"] / row["calls"],
+        "cost": None if row["sum_cost_unknown"] else row["sum_cost"],
+        "failed_share": row["failed"] / row["sum_calls"],
         "reasons": {entry["reason"]: entry["n"] for entry in reasons.order_by("reason")},
         "ms_p50": _percentile(ms, 0.5),
         "ms_p95": _percentile(ms, 0.95),

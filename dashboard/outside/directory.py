@@ -1,8 +1,8 @@
 """What may be called at this moment: endpoints, secrets and limits out of configuration and rows.
 
 The endpoint "default" comes from ``[openai]`` and the OPENAI_ variables; where those name none, from
-Settings; where there is none either, it is the playground's stand-in. A change made by another process counts after
-``FRESH_S`` seconds, one made by this process at once.
+Settings; where there is none either, it is the playground's stand-in. A change made by another process
+counts after ``FRESH_S`` seconds, one made by this process at once.
 """
 
 from __future__ import annotations
@@ -186,6 +186,8 @@ class _Kept:
 
     def forget(self) -> None:
         self._good_until = 0.0
+        for hook in self.hooks:
+            hook()
 
 
 _kept = _Kept()

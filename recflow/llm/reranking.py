@@ -39,7 +39,7 @@ async def rank_with_reranker(
         return LlmRanking(tuple(range(n)), "ok", ("incoming",) * n)
     calls: list[CallRecord] = []
     try:
-        query, documents = await _render(user, feedback, [candidates[i] for i in asked], settings)
+        query, documents = await render_texts(user, feedback, [candidates[i] for i in asked], settings)
     except SandboxError as error:
         return ranking_of(n, asked, asked, set(), reason="template", message=str(error), error=error)
     if not query.strip():
@@ -58,9 +58,14 @@ async def rank_with_reranker(
     return ranking_of(n, asked, order, ranked, reason="missing", message=said, calls=tuple(calls))
 
 
-async def _render(
+async def render_texts(
     user: Record, feedback: Sequence[Record], items: Sequence[Record], settings: RerankSettings
 ) -> tuple[str, list[str]]:
+    """The query and one document for each item.
+
+    Raises:
+        SandboxError: a template is wrong.
+    """
     shape = settings.shape()
     history = [
         shown_feedback(entry, shape, str((entry.get("Item") or entry).get("ItemId", "")))

@@ -111,6 +111,12 @@ class Outside:
             raise NoUsableAnswer(problem, kind="not_configured", field="endpoint", attempts=0)
         return self.endpoints[name]
 
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """Every key and secret; none of them may be read in anything that is shown."""
+        keys = (named.endpoint.key for named in self.endpoints.values())
+        return tuple(text for text in (*keys, *self.secrets.values()) if text)
+
     def kept_for(self, seconds: float) -> MutableMapping[str, bytes] | None:
         return self.answers(seconds) if self.answers is not None and seconds > 0 else None
 

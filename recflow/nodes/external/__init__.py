@@ -62,7 +62,7 @@ def question_of(ctx: RunContext, user: UserContext) -> Question:
 async def run(ctx: RunContext, user: UserContext, settings: Settings) -> Candidates:
     outside = await outside_of(ctx)
     question = await ctx.in_thread(question_of, ctx, user)
-    trace = Trace(tuple(outside.secrets.values()))
+    trace = Trace(outside.hidden)
     mode = MODES[settings.mode]
     try:
         ids = await mode.ids_of(question, settings, outside, trace, in_thread=ctx.in_thread)

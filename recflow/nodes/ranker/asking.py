@@ -114,14 +114,8 @@ def answer_of(
     Raises:
         NoUsableAnswer: there is no ranking, and somebody else will answer.
     """
-    ids = ctx.snapshot.items.ids.texts(candidates.items)
-    titles = ctx.snapshot.titles(candidates.items)
-    details = masked(
-        details_of(ranking, ids, titles, named) | {"kind": kind},
-        (named.endpoint.key, *outside.secrets.values()),
-    )
-    outside.record(_asked(ctx, ranking, kind, named, details))
-    if ranking.status == "failed" and len(ids) > 1:
+    details = told(ctx, candidates, ranking, kind=kind, named=named, outside=outside)
+    if ranking.status == "failed" and len(candidates) > 1:
         reason = details["message"].rstrip(".")
         if on_failure == "fallback" and ctx.has_fallback:
             raise NoUsableAnswer(
@@ -135,6 +129,23 @@ def answer_of(
         kept = kept_order(ctx, candidates, warning)
         return replace(kept, warnings=(*kept.warnings, warning), details=details)
     return _in_ranked_order(ctx, candidates, ranking, details)
+
+
+def told(
+    ctx: RunContext,
+    candidates: Candidates,
+    ranking: LlmRanking,
+    *,
+    kind: str,
+    named: NamedEndpoint,
+    outside: Outside,
+) -> dict[str, Any]:
+    """Everything about a ranking as the node's panel shows it, after the log has heard of it."""
+    ids = ctx.snapshot.items.ids.texts(candidates.items)
+    titles = ctx.snapshot.titles(candidates.items)
+    details = masked(_details(ranking, ids, titles, named) | {"kind": kind}, outside.hidden)
+    outside.record(_asked(ctx, ranking, kind, named, details))
+    return details
 
 
 def _in_ranked_order(
@@ -198,10 +209,7 @@ def _field_at_fault(ranking: LlmRanking, template_field: str) -> str | None:
     return None
 
 
-def details_of(
-    ranking: LlmRanking, ids: list[str], titles: list[str], named: NamedEndpoint
-) -> dict[str, Any]:
-    """Everything about a ranking that the node's panel shows; see docs/protocol.md."""
+def _details(ranking: LlmRanking, ids: list[str], titles: list[str], named: NamedEndpoint) -> dict[str, Any]:
     return {
         "endpoint": named.name,
         "model": named.endpoint.model,

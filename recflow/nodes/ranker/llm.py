@@ -33,6 +33,9 @@ from recflow.sandbox import templates
 #: What a prompt may use: variable -> its fields, None for one without.
 VARIABLES = {"user": USER_FIELDS, "feedback": FEEDBACK_FIELDS, "items": ITEM_FIELDS, "answer_format": None}
 
+#: Seconds a ranking is used without a look at what its endpoint is now.
+LOOK_AGAIN_S = 60.0
+
 _HISTORY = ui(group="What is told")
 _TECHNIQUE = {"group": "Technique"}
 _REQUEST = ui(group="Request")
@@ -128,7 +131,8 @@ def check(settings: LlmRankerSettings) -> list[tuple[str, str]]:
 
 
 def keep_s(settings: LlmRankerSettings) -> float:
-    return duration_seconds(settings.keep)
+    """The question is asked anew soon, as the endpoint may have changed; a kept answer costs no call."""
+    return min(LOOK_AGAIN_S, duration_seconds(settings.keep))
 
 
 async def rank_async(ctx: RunContext, candidates: Candidates, settings: LlmRankerSettings) -> Candidates:
@@ -144,7 +148,7 @@ async def rank_async(ctx: RunContext, candidates: Candidates, settings: LlmRanke
         told.items,
         settings,
         budget=outside.budget,
-        cache=outside.kept_for(keep_s(settings)),
+        cache=outside.kept_for(duration_seconds(settings.keep)),
     )
     return answer_of(
         ctx,
