@@ -1,9 +1,10 @@
 """The engine's view of the rows: the only place where rows become arrays.
 
-A snapshot is built in a background thread when the catalogue's version says that the rows have changed;
-who asks meanwhile gets the one before, so a run never waits for an import. Each snapshot is saved, and other
-processes (and the next start) map the file instead of building their own. A user's history is always read
-from the rows, so feedback posted a moment ago counts in the very next run.
+A snapshot is brought up to date in a background thread when the catalogue's version says that the rows have
+changed; who asks meanwhile gets the one before, so a run never waits for an import. After a few writes only
+what they touched is read again; after many, or when the log of changes does not reach back, all rows are.
+Saved snapshots are mapped by other processes, and refreshed from there. A user's history is always read from
+the rows, so feedback posted a moment ago counts in the very next run.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,12 @@ import numpy as np
 from django.conf import settings
 from django.db import connections
 
+from dashboard.catalogue import changes
 from dashboard.catalogue.streaming import one_moment, stream
 from recflow.data import snapshot as snapshot_files
 from recflow.data.building import ItemRow, UserRow, item_table, user_table
 from recflow.data.feedback import FeedbackLog, UserHistory
+from recflow.data.refreshing import Changes, refreshed
 from recflow.data.snapshot import Snapshot
 
 logger = logging.getLogger(__name__)
@@ -36,8 +39,15 @@ _FEEDBACK_ROW = np.dtype(
 )
 #: A snapshot of unchanged rows is dated anew after this long, so that windows such as "this week" move on.
 _REDATE_AFTER_S = 3600.0
-#: Under a stream of writes at most this share of a core goes into rebuilding.
+#: Under a stream of writes at most this share of a core goes into refreshing.
 _BUSY_SHARE = 0.2
+#: A refresh that would read more rows than this, and than this share of all, is no quicker than a full build:
+#: a row read again is looked up by its ids and costs four times as much.
+_FEW_ROWS = 20_000
+_SMALL_SHARE = 0.05
+#: Ids looked up by one statement; SQLite takes 32,766 parameters, PostgreSQL 65,535.
+_IDS_A_QUERY = 5_000
+_ITEM = "item_id, is_hidden, categories, time_us, labels, comment"
 
 
 def now_us() -> int:
@@ -66,11 +76,11 @@ class RowStore:
         """The newest snapshot that is ready; the same object until the rows change.
 
         Args:
-            fresh: wait for one that holds everything committed before this call.
+            fresh: wait for one that holds everything committed before this call, and save it.
         """
         version = catalogue_version()
-        if self._current is None or (fresh and self._current[0] != version):
-            self._refresh(version)
+        if self._current is None or fresh:
+            self._refresh(version, save=fresh)
         current = self._current
         assert current is not None
         if current[0] != version:
@@ -107,15 +117,20 @@ class RowStore:
             user[2],
         )
 
-    def _refresh(self, wanted: str) -> None:
+    def _refresh(self, wanted: str, *, save: bool = False) -> None:
+        """Go on from the newest snapshot there is, in memory or saved; what took a full build is saved."""
         with self._building:
-            if self._current is not None and self._current[0] == wanted:
-                return
             started = time.monotonic()
-            current = _open(self._folder, wanted) or build(self._clock())
-            with self._swapping:
-                self._current = current
-            _save(self._folder, current[1], current[0])
+            current = self._current
+            if current is None or current[0] != wanted:
+                base = current or _newest(self._folder)
+                current = _open(self._folder, wanted) or (base and refresh(base, self._clock()))
+                save = save or current is None
+                current = current or build(self._clock())
+                with self._swapping:
+                    self._current = current
+            if save:
+                _save(self._folder, current[1], current[0])
             finished = time.monotonic()
             self._not_before = finished + (finished - started) * (1 / _BUSY_SHARE - 1)
 
@@ -165,17 +180,18 @@ def build(taken_at: int) -> tuple[str, Snapshot]:
             n_feedback = cursor.fetchone()[0]
         user_numbers, user_rows = _rows(
             connection,
-            "SELECT number, user_id, labels, comment FROM catalogue_user ORDER BY user_id",
+            f"SELECT number, user_id, labels, comment FROM catalogue_user ORDER BY {_in_order('user_id')}",
             lambda row: UserRow(*row),
         )
         item_numbers, item_rows = _rows(
             connection,
-            "SELECT number, item_id, is_hidden, categories, time_us, labels, comment FROM catalogue_item "
-            "ORDER BY item_id",
-            lambda row: ItemRow(row[0], bool(row[1]), tuple(json.loads(row[2]) or ()), *row[3:]),
+            f"SELECT number, {_ITEM} FROM catalogue_item ORDER BY {_in_order('item_id')}",
+            _item_row,
         )
         type_numbers, type_names = _rows(
-            connection, "SELECT number, name FROM catalogue_feedback_type ORDER BY name", lambda row: row[0]
+            connection,
+            f"SELECT number, name FROM catalogue_feedback_type ORDER BY {_in_order('name')}",
+            lambda row: row[0],
         )
         feedback = np.fromiter(
             stream(
@@ -196,6 +212,83 @@ def build(taken_at: int) -> tuple[str, Snapshot]:
         n_items=len(item_rows),
     )
     return version, Snapshot(version, taken_at, user_table(user_rows), item_table(item_rows), log)
+
+
+def refresh(base: tuple[str, Snapshot], taken_at: int) -> tuple[str, Snapshot] | None:
+    """The snapshot after this one, made of what has changed since; None where a full build is needed.
+
+    Args:
+        base: the catalogue's version, and the snapshot of it.
+        taken_at: microseconds since 1970.
+    """
+    origin, _, number = base[0].rpartition("-")
+    with one_moment() as connection, connection.cursor() as cursor:
+        version = _version(cursor)
+        if version.rpartition("-")[0] != origin or not origin:
+            return None
+        touched = changes.since(cursor, int(number))
+        if touched is None or not _is_small(touched, base[1]):
+            return None
+        found = _read(cursor, touched)
+    try:
+        return version, refreshed(base[1], found, version=version, taken_at=taken_at)
+    except ValueError as error:
+        logger.warning("The log of changes does not fit the snapshot, so all rows are read: %s", error)
+        return None
+
+
+def _is_small(touched: changes.Touched, snapshot: Snapshot) -> bool:
+    """Whether reading what was touched is much less than reading everything."""
+    log = snapshot.feedback
+    users = snapshot.users.ids.find_many(list(touched.user))
+    users = users[users >= 0]
+    n_feedback = int((np.searchsorted(log.users, users + 1) - np.searchsorted(log.users, users)).sum())
+    n_all = snapshot.n_users + snapshot.n_items + len(log)
+    return len(touched) + n_feedback <= max(_FEW_ROWS, _SMALL_SHARE * n_all)
+
+
+def _read(cursor: Any, touched: changes.Touched) -> Changes:
+    """The rows of what was touched, as they are now."""
+    users: dict[str, UserRow | None] = dict.fromkeys(touched.user)
+    items: dict[str, ItemRow | None] = dict.fromkeys(touched.item)
+    for row in _rows_of(
+        cursor, "SELECT user_id, labels, comment FROM catalogue_user WHERE user_id", touched.user
+    ):
+        users[row[0]] = UserRow(*row)
+    for row in _rows_of(cursor, f"SELECT {_ITEM} FROM catalogue_item WHERE item_id", touched.item):
+        items[row[0]] = _item_row(row)
+    cursor.execute("SELECT name FROM catalogue_feedback_type")
+    type_names = tuple(sorted(row[0] for row in cursor.fetchall()))
+    # CROSS JOIN, because SQLite then keeps the order of the tables and begins with the few users.
+    feedback = _rows_of(
+        cursor,
+        "SELECT u.user_id, i.item_id, t.name, f.value, f.time_us FROM catalogue_user u "
+        "CROSS JOIN catalogue_feedback f CROSS JOIN catalogue_item i CROSS JOIN catalogue_feedback_type t "
+        "WHERE f.user_number = u.number AND i.number = f.item_number AND t.number = f.type_number "
+        "AND u.user_id",
+        touched.user,
+    )
+    return Changes(users, items, touched.emptied, list(feedback), type_names)
+
+
+def _rows_of(cursor: Any, statement: str, ids: Collection[str]) -> Iterator[tuple]:
+    """What a statement that ends in the name of a column finds for these ids."""
+    wanted = sorted(ids)
+    for start in range(0, len(wanted), _IDS_A_QUERY):
+        block = wanted[start : start + _IDS_A_QUERY]
+        cursor.execute(f"{statement} IN ({', '.join(['%s'] * len(block))})", block)
+        yield from cursor.fetchall()
+
+
+def _in_order(column: str) -> str:
+    """The column in the order of its UTF-8 bytes, as SQLite compares; PostgreSQL would sort by a language."""
+    is_postgresql = connections[settings.CATALOGUE_DATABASE].vendor == "postgresql"
+    return f'{column} COLLATE "C"' if is_postgresql else column
+
+
+def _item_row(row: tuple) -> ItemRow:
+    """An item from the columns of _ITEM."""
+    return ItemRow(row[0], bool(row[1]), tuple(json.loads(row[2]) or ()), *row[3:])
 
 
 def _version(cursor: Any) -> str:
@@ -228,6 +321,21 @@ def _open(folder: Path, version: str) -> tuple[str, Snapshot] | None:
         return None
 
 
+def _newest(folder: Path) -> tuple[str, Snapshot] | None:
+    """The newest snapshot that was saved, of whatever version."""
+    try:
+        complete = _complete(folder)
+    except FileNotFoundError:  # another process is tidying up
+        return None
+    return _open(folder, complete[-1].name) if complete else None
+
+
+def _complete(folder: Path) -> list[Path]:
+    """Folders of saved snapshots, oldest first."""
+    found = sorted(folder.glob("*/meta.json"), key=lambda path: path.stat().st_mtime)
+    return [path.parent for path in found]
+
+
 def _save(folder: Path, snapshot: Snapshot, version: str) -> None:
     """Keep the snapshot for other processes; only the newest two stay."""
     if (folder / version).exists():
@@ -236,9 +344,8 @@ def _save(folder: Path, snapshot: Snapshot, version: str) -> None:
     try:
         snapshot_files.save(snapshot, draft)
         draft.rename(folder / version)
-        complete = sorted(folder.glob("*/meta.json"), key=lambda path: path.stat().st_mtime)
-        for meta in complete[:-2]:
-            shutil.rmtree(meta.parent, ignore_errors=True)
+        for old in _complete(folder)[:-2]:
+            shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         shutil.rmtree(draft, ignore_errors=True)
         if not (folder / version).exists():  # another process may have been quicker

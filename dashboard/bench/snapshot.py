@@ -1,4 +1,4 @@
-"""How long rows take to become arrays, how much memory that takes at its peak, and bytes a row."""
+"""How long rows take to become arrays, all of them and after a few writes; peak memory, bytes a row."""
 
 from __future__ import annotations
 
@@ -10,18 +10,23 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 from django.core.management import call_command
 from django.db import connections
 
 from dashboard.bench.generated import NOW, drawn_feedback
 from dashboard.bench.memory import peak_mb
 from dashboard.catalogue import writing
-from dashboard.store import build
+from dashboard.store import build, refresh
 from recflow.data import snapshot as snapshot_files
+from recflow.data.records import FeedbackRecord
 from recflow.data.snapshot import Snapshot
 
 FOLDER_HELP = "internal: the empty data folder in which this process fills and reads its database"
 BLOCK = 50_000
+#: Feedback written before each refresh, by as many users; a tenth of it by new users, a tenth on new items.
+N_NEW = 100
+N_REFRESHES = 5
 
 
 def run(say: Callable[[str], None], n_feedback: int, folder: Path | None) -> None:
@@ -54,22 +59,22 @@ def _fill(say: Callable[[str], None], n_feedback: int) -> None:
     n_users, n_items = max(10, n_feedback // 50), max(10, n_feedback // 100)
     users, items, times = drawn_feedback(n_feedback, n_users, n_items)
     began = time.perf_counter()
-    with writing.change() as cursor:
-        cursor.executemany(
+    with writing.change() as write:
+        write.cursor.executemany(
             "INSERT INTO catalogue_user (number, user_id, labels, comment) VALUES (%s, %s, 'null', '')",
             [(n + 1, f"user-{n:08d}") for n in range(n_users)],
         )
-        cursor.executemany(
+        write.cursor.executemany(
             "INSERT INTO catalogue_item (number, item_id, is_hidden, categories, time_us, labels, comment) "
             'VALUES (%s, %s, FALSE, \'["a"]\', %s, \'{"tags":["x","y"]}\', %s)',
             [(n + 1, f"item-{n:08d}", n, f"The title of item {n}") for n in range(n_items)],
         )
-        cursor.execute("INSERT INTO catalogue_feedback_type (number, name) VALUES (1, 'like')")
+        write.cursor.execute("INSERT INTO catalogue_feedback_type (number, name) VALUES (1, 'like')")
     for start in range(0, len(users), BLOCK):
         block = slice(start, start + BLOCK)
         rows = zip(users[block].tolist(), items[block].tolist(), times[block].tolist(), strict=True)
-        with writing.change() as cursor:
-            cursor.executemany(
+        with writing.change() as write:
+            write.cursor.executemany(
                 "INSERT INTO catalogue_feedback (user_number, item_number, type_number, value, time_us, "
                 "updated_us, comment) VALUES (%s, %s, 1, 1.0, %s, 0, '')",
                 [(user + 1, item + 1, moment) for user, item, moment in rows],
@@ -82,7 +87,8 @@ def _fill(say: Callable[[str], None], n_feedback: int) -> None:
 def _read(say: Callable[[str], None], folder: Path) -> None:
     before = peak_mb()
     began = time.perf_counter()
-    _, snapshot = build(NOW)
+    built_from = build(NOW)
+    _, snapshot = built_from
     built = time.perf_counter() - began
     say(f"rows to arrays     {built:7.1f} s   peak {peak_mb():,.0f} MB, {before:,.0f} MB of it before")
     began = time.perf_counter()
@@ -92,6 +98,31 @@ def _read(say: Callable[[str], None], folder: Path) -> None:
     snapshot_files.load(folder / "saved")
     say(f"files mapped       {time.perf_counter() - began:7.4f} s   by every other process")
     say(_bytes(snapshot))
+    refreshed = _refresh(built_from)
+    say(
+        f"after {N_NEW} feedback {refreshed:7.3f} s   {refreshed / built:.3f} of the full build; "
+        f"median of {N_REFRESHES}, peak {peak_mb():,.0f} MB"
+    )
+
+
+def _refresh(current: tuple[str, Snapshot]) -> float:
+    """Seconds that a refresh takes after a few writes."""
+    rng = np.random.default_rng(0)
+    seconds = []
+    for turn in range(N_REFRESHES):
+        _, before = current
+        users = before.users.ids.texts(rng.integers(0, before.n_users, N_NEW))
+        items = before.items.ids.texts(rng.integers(0, before.n_items, N_NEW))
+        users[:10] = [f"user-{turn}-new-{i}" for i in range(10)]
+        items[-10:] = [f"item-{turn}-new-{i}" for i in range(10)]
+        rows = [FeedbackRecord("like", user, item, 1.0, NOW) for user, item in zip(users, items, strict=True)]
+        writing.put_feedback(rows, overwrite=True)
+        began = time.perf_counter()
+        refreshed = refresh(current, NOW)
+        seconds.append(time.perf_counter() - began)
+        assert refreshed is not None
+        current = refreshed
+    return float(np.median(seconds))
 
 
 def _bytes(snapshot: Snapshot) -> str:

@@ -1,4 +1,7 @@
-"""Every write to the catalogue: in batches, in a transaction that also counts the catalogue's version up."""
+"""Every write to the catalogue: in batches, in a transaction that also counts the catalogue's version up.
+
+Each write says which users and items it touched (changes.py), so that the next snapshot reads only those.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,17 @@ import json
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from django.conf import settings
 from django.db import connections, transaction
 
+from dashboard.catalogue.changes import Touched, note
 from recflow.data.records import FeedbackRecord, ItemRecord, UserRecord
 from recflow.data.types import NO_TIME
+
+Row = Literal["user", "item"]
 
 #: Ids looked up by one statement; SQLite takes 32,766 parameters, PostgreSQL 65,535.
 IDS_A_QUERY = 5_000
@@ -42,24 +49,41 @@ _OVERWRITE = """
 """
 
 
+@dataclass(frozen=True)
+class Change:
+    """A write that is going on: its cursor, and what it has touched so far."""
+
+    cursor: Any
+    touched: Touched = field(default_factory=Touched)
+
+
 @contextmanager
-def change() -> Iterator[Any]:
-    """A cursor inside a transaction that makes every process see that its snapshot is old."""
+def change() -> Iterator[Change]:
+    """A transaction that makes every process see that its snapshot is old, and what to read again.
+
+    Whoever names nothing in ``touched`` says that anything may have changed.
+    """
     with transaction.atomic(using=settings.CATALOGUE_DATABASE):
         cursor = connections[settings.CATALOGUE_DATABASE].cursor()
         cursor.execute(
             "INSERT INTO catalogue_version (id, origin, number) VALUES (1, %s, 1) "
-            "ON CONFLICT (id) DO UPDATE SET number = catalogue_version.number + 1",
+            "ON CONFLICT (id) DO UPDATE SET number = catalogue_version.number + 1 RETURNING number",
             [uuid.uuid4().hex],
         )
-        yield cursor
+        (version,) = cursor.fetchone()
+        going_on = Change(cursor)
+        yield going_on
+        note(cursor, version, going_on.touched)
 
 
 def put_users(users: Sequence[UserRecord]) -> None:
     """Insert or replace users; of two with the same id the first counts."""
     rows = {user.user_id: (user.user_id, _text(user.labels), user.comment) for user in reversed(users)}
-    with change() as cursor:
-        cursor.executemany(
+    if not rows:
+        return
+    with change() as write:
+        write.touched.add("user", rows)
+        write.cursor.executemany(
             "INSERT INTO catalogue_user (user_id, labels, comment) VALUES (%s, %s, %s) ON CONFLICT (user_id) "
             "DO UPDATE SET labels = excluded.labels, comment = excluded.comment",
             [rows[user_id] for user_id in sorted(rows)],
@@ -79,8 +103,11 @@ def put_items(items: Sequence[ItemRecord]) -> None:
         )
         for item in reversed(items)
     }
-    with change() as cursor:
-        cursor.executemany(
+    if not rows:
+        return
+    with change() as write:
+        write.touched.add("item", rows)
+        write.cursor.executemany(
             "INSERT INTO catalogue_item (item_id, is_hidden, categories, time_us, labels, comment) "
             "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (item_id) DO UPDATE SET "
             "is_hidden = excluded.is_hidden, categories = excluded.categories, time_us = excluded.time_us, "
@@ -104,10 +131,13 @@ def put_feedback(
         insert_users: unknown users are made; else their rows are left out without a word, as Gorse does.
         insert_items: the same for items.
     """
-    with change() as cursor:
-        users = _numbers(cursor, "user", (row.user_id for row in feedback), insert=insert_users)
-        items = _numbers(cursor, "item", (row.item_id for row in feedback), insert=insert_items)
-        types = _numbers(cursor, "type", (row.type for row in feedback), insert=True)
+    if not feedback:
+        return
+    with change() as write:
+        write.touched.add("user", (row.user_id for row in feedback))
+        users = _numbers(write, "user", (row.user_id for row in feedback), insert=insert_users)
+        items = _numbers(write, "item", (row.item_id for row in feedback), insert=insert_items)
+        types = _numbers(write, "type", (row.type for row in feedback), insert=True)
         rows: dict[tuple[int, int, int], tuple] = {}
         for row in feedback:
             user, item = users.get(row.user_id), items.get(row.item_id)
@@ -116,7 +146,7 @@ def put_feedback(
                 key = (user, item, types[row.type])
                 rows.setdefault(key, (*key, row.value, row.time_us, updated, row.comment))
         # In the order of the key: pages of the B-tree are then filled once instead of visited at random.
-        cursor.executemany(
+        write.cursor.executemany(
             _ADD_FEEDBACK + (_OVERWRITE if overwrite else _SUM_UP), [rows[key] for key in sorted(rows)]
         )
 
@@ -143,14 +173,15 @@ def delete_item(item_id: str) -> None:
 
 def set_category(item_id: str, category: str, *, present: bool) -> bool:
     """Add a category to an item or take it away; False when there is no such item."""
-    with change() as cursor:
-        cursor.execute("SELECT categories FROM catalogue_item WHERE item_id = %s", [item_id])
-        row = cursor.fetchone()
+    with change() as write:
+        write.touched.add("item", [item_id])
+        write.cursor.execute("SELECT categories FROM catalogue_item WHERE item_id = %s", [item_id])
+        row = write.cursor.fetchone()
         if row is None:
             return False
         names = [name for name in json.loads(row[0]) or [] if name != category]
         names += [category] if present else []
-        cursor.execute(
+        write.cursor.execute(
             "UPDATE catalogue_item SET categories = %s WHERE item_id = %s", [_text(names or None), item_id]
         )
     return True
@@ -167,20 +198,21 @@ def delete_feedback(user_id: str, item_id: str, feedback_type: str | None = None
     if feedback_type is not None:
         statement += " AND type_number IN (SELECT number FROM catalogue_feedback_type WHERE name = %s)"
         values.append(feedback_type)
-    with change() as cursor:
-        cursor.execute(statement, values)
-        return cursor.rowcount
+    with change() as write:
+        write.touched.add("user", [user_id])
+        write.cursor.execute(statement, values)
+        return write.cursor.rowcount
 
 
 def _text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _numbers(cursor: Any, kind: str, ids: Iterable[str], *, insert: bool) -> dict[str, int]:
+def _numbers(write: Change, kind: str, ids: Iterable[str], *, insert: bool) -> dict[str, int]:
     """Outside id -> number, of the ids that exist or are made now."""
     table, column = _TABLES[kind]
     wanted = sorted(set(ids))
-    known = _find(cursor, table, column, wanted)
+    known = _find(write.cursor, table, column, wanted)
     missing = [name for name in wanted if name not in known]
     if insert and missing:
         blanks = {
@@ -189,10 +221,12 @@ def _numbers(cursor: Any, kind: str, ids: Iterable[str], *, insert: bool) -> dic
             f"VALUES (%s, FALSE, 'null', {NO_TIME}, 'null', '')",
             "type": "(name) VALUES (%s)",
         }[kind]
-        cursor.executemany(
+        write.cursor.executemany(
             f"INSERT INTO {table} {blanks} ON CONFLICT DO NOTHING", [(name,) for name in missing]
         )
-        known |= _find(cursor, table, column, missing)
+        if kind == "item":  # users of feedback are touched anyway, and types are read at every refresh
+            write.touched.add("item", missing)
+        known |= _find(write.cursor, table, column, missing)
     return known
 
 
@@ -206,7 +240,7 @@ def _find(cursor: Any, table: str, column: str, ids: list[str]) -> dict[str, int
     return found
 
 
-def _patch(kind: str, identifier: str, columns: dict[str, Any]) -> None:
+def _patch(kind: Row, identifier: str, columns: dict[str, Any]) -> None:
     if not columns:
         return
     table, column = _TABLES[kind]
@@ -214,16 +248,22 @@ def _patch(kind: str, identifier: str, columns: dict[str, Any]) -> None:
         name: _text(value) if name in {"labels", "categories"} else value for name, value in columns.items()
     }
     assignments = ", ".join(f"{name} = %s" for name in texts)
-    with change() as cursor:
-        cursor.execute(f"UPDATE {table} SET {assignments} WHERE {column} = %s", [*texts.values(), identifier])
+    with change() as write:
+        write.touched.add(kind, [identifier])
+        write.cursor.execute(
+            f"UPDATE {table} SET {assignments} WHERE {column} = %s", [*texts.values(), identifier]
+        )
 
 
-def _delete(kind: str, identifier: str) -> None:
+def _delete(kind: Row, identifier: str) -> None:
     table, column = _TABLES[kind]
-    with change() as cursor:
-        cursor.execute(
+    with change() as write:
+        write.touched.add(kind, [identifier])
+        if kind == "item":
+            write.touched.add("emptied", [identifier])
+        write.cursor.execute(
             f"DELETE FROM catalogue_feedback WHERE {kind}_number IN "
             f"(SELECT number FROM {table} WHERE {column} = %s)",
             [identifier],
         )
-        cursor.execute(f"DELETE FROM {table} WHERE {column} = %s", [identifier])
+        write.cursor.execute(f"DELETE FROM {table} WHERE {column} = %s", [identifier])

@@ -4,6 +4,7 @@ No arithmetic and no HTTP: what happens to rows is told in drafts.py, activation
 """
 
 from dashboard.models.catalogue import (
+    CatalogueChange,
     CatalogueVersion,
     Feedback,
     FeedbackType,
@@ -30,6 +31,7 @@ __all__ = [
     "ActiveVersion",
     "CallCount",
     "CallLogEntry",
+    "CatalogueChange",
     "CatalogueVersion",
     "Draft",
     "Evaluation",

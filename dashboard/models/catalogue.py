@@ -18,8 +18,10 @@ CATALOGUE_MODELS = {
     "feedbacktype",
     "feedback",
     "catalogueversion",
+    "cataloguechange",
     "importprogress",
     "preparedlist",
+    "wantedlist",
 }
 
 
@@ -111,6 +113,24 @@ class CatalogueVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.origin}-{self.number}"
+
+
+class CatalogueChange(models.Model):
+    """An id that a version of the catalogue touched; dashboard/catalogue/changes.py tells what for.
+
+    ``kind`` is user, item, emptied or everything; ``name`` the outside id.
+    """
+
+    pk = models.CompositePrimaryKey("version", "kind", "name")
+    version = models.BigIntegerField()
+    kind = models.CharField(max_length=12)
+    name = models.CharField(max_length=MAX_ID)
+
+    class Meta:
+        db_table = "catalogue_change"
+
+    def __str__(self) -> str:
+        return f"{self.version}: {self.kind} {self.name}"
 
 
 class ImportProgress(models.Model):
