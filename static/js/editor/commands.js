@@ -2,35 +2,35 @@
  * The one list of document commands. Canvas, keys, menus, paste, import, restore, merge and undo all change the
  * drawing through `apply`, so that whatever started an edit, it is checked, undoable, saved and announced alike. Pure.
  */
-import * as document from "./flow-document.js";
+import * as drawing from "./flow-document.js";
 import { paste } from "./flow-fragment.js";
 import { nameOf } from "./node-types.js";
 
 /** name -> how the flow changes, and the words for it ("Undid: ..."). */
 export const COMMANDS = {
-  add: { change: document.addNode, label: ({ node }, called) => `add ${called(node.id)}` },
-  addOnEdge: { change: document.addNodeOnEdge, label: ({ node }, called) => `put ${called(node.id)} on an edge` },
-  connect: { change: document.connect, label: (args, called) => `connect ${called(args.source)} to ${called(args.target)}` },
-  reconnect: { change: document.reconnect, label: (args, called) => `lead an edge to ${called(args.target)}` },
-  remove: { change: document.remove, label: removal },
-  removeAndBridge: { change: document.removeAndBridge, label: (args, called) => `${removal(args, called)} and reconnect` },
-  splice: { change: document.splice, label: (args, called) => `put ${called(args.nodeId)} on an edge` },
-  move: { change: document.move, label: (args, called) => `move ${several(called, Object.keys(args.positions))}` },
-  layOut: { change: document.move, label: () => "tidy up" },
-  rename: { change: document.changeNode, label: (args, called) => `rename ${called(args.nodeId)}` },
-  setSettings: { change: document.changeNode, label: (args, called) => `change settings of ${called(args.nodeId)}` },
-  takeBack: { change: document.changeNode, label: (args, called) => `take back edits of ${called(args.nodeId)}` },
-  annotate: { change: document.changeNode, label: (args, called) => `write notes on ${called(args.nodeId)}` },
-  pin: { change: document.changeNode, label: (args, called) => `pin the output of ${called(args.nodeId)}` },
-  toggleDisabled: { change: document.toggleDisabled, label: (args, called) => `switch ${several(called, args.nodeIds)}` },
-  reorderInputs: { change: document.reorderInputs, label: (args, called) => `reorder the inputs of ${called(args.nodeId)}` },
-  addNote: { change: document.addNote, label: () => "add a sticky note" },
-  changeNote: { change: document.changeNote, label: () => "write on a sticky note" },
+  add: { change: drawing.addNode, label: ({ node }, called) => `add ${called(node.id)}` },
+  addOnEdge: { change: drawing.addNodeOnEdge, label: ({ node }, called) => `put ${called(node.id)} on an edge` },
+  connect: { change: drawing.connect, label: (args, called) => `connect ${called(args.source)} to ${called(args.target)}` },
+  reconnect: { change: drawing.reconnect, label: (args, called) => `lead an edge to ${called(args.target)}` },
+  remove: { change: drawing.remove, label: removal },
+  removeAndBridge: { change: drawing.removeAndBridge, label: (args, called) => `${removal(args, called)} and reconnect` },
+  splice: { change: drawing.splice, label: (args, called) => `put ${called(args.nodeId)} on an edge` },
+  move: { change: drawing.move, label: (args, called) => `move ${several(called, Object.keys(args.positions))}` },
+  layOut: { change: drawing.move, label: () => "tidy up" },
+  rename: { change: drawing.changeNode, label: (args, called) => `rename ${called(args.nodeId)}` },
+  setSettings: { change: drawing.changeNode, label: (args, called) => `change settings of ${called(args.nodeId)}` },
+  takeBack: { change: drawing.changeNode, label: (args, called) => `take back edits of ${called(args.nodeId)}` },
+  annotate: { change: drawing.changeNode, label: (args, called) => `write notes on ${called(args.nodeId)}` },
+  pin: { change: drawing.changeNode, label: (args, called) => `pin the output of ${called(args.nodeId)}` },
+  toggleDisabled: { change: drawing.toggleDisabled, label: (args, called) => `switch ${several(called, args.nodeIds)}` },
+  reorderInputs: { change: drawing.reorderInputs, label: (args, called) => `reorder the inputs of ${called(args.nodeId)}` },
+  addNote: { change: drawing.addNote, label: () => "add a sticky note" },
+  changeNote: { change: drawing.changeNote, label: () => "write on a sticky note" },
   paste: { change: paste, label: ({ fragment }) => `paste ${count(fragment.nodes.length, "node")}` },
   duplicate: { change: paste, label: ({ fragment }) => `duplicate ${count(fragment.nodes.length, "node")}` },
-  import: { change: document.replaceFlow, label: () => "import a flow" },
-  restore: { change: document.replaceFlow, label: ({ version }) => `restore version ${version}` },
-  merge: { change: document.replaceFlow, label: ({ author }) => `merge the changes of ${author}` },
+  import: { change: drawing.replaceFlow, label: () => "import a flow" },
+  restore: { change: drawing.replaceFlow, label: ({ version }) => `restore version ${version}` },
+  merge: { change: drawing.replaceFlow, label: ({ author }) => `merge the changes of ${author}` },
 };
 
 /**

@@ -2,7 +2,9 @@
 import { useState } from "react";
 import { html } from "../lib/html.js";
 import { AddMenu, CommandPalette } from "./add-menu.js";
+import { indexed } from "./flow-index.js";
 import { Modal } from "./modal.js";
+import { nameOf } from "./node-types.js";
 import { CLIPBOARD_KEYS, shortcutsFor } from "./shortcuts.js";
 import { useEditor, useEditorState } from "./store.js";
 import { ReviewDialog } from "./review-dialog.js";
@@ -23,6 +25,7 @@ function ConflictDialog() {
   const conflict = useEditorState((state) => state.conflict);
   const [busy, setBusy] = useState(false);
   if (!conflict) return null;
+  const called = ({ node_id: id, name }) => (id ? nameOf(indexed(editor.store.get().flow).node(id) ?? { name: id }, editor.types) : name);
   const settle = (choice) => {
     setBusy(true);
     editor.settleConflict(choice).catch((error) => editor.refuse(error.message)).finally(() => setBusy(false));
@@ -33,7 +36,7 @@ function ConflictDialog() {
       <button type="button" className="button is-primary" disabled=${busy} onClick=${() => settle("mine")}>Keep mine</button>`}>
     <p>${conflict.author || "Somebody else"} saved this flow meanwhile. Everything else was merged; these fields have two values:</p>
     <table className="change-table"><thead><tr><th>Node</th><th>Field</th><th>Yours</th><th>Theirs</th></tr></thead>
-      <tbody>${conflict.conflicts.map((each, index) => html`<tr key=${index}><td>${each.name}</td><td>${fieldName(each.field)}</td><td>${shortValue(each.mine)}</td><td>${shortValue(each.theirs)}</td></tr>`)}</tbody></table>
+      <tbody>${conflict.conflicts.map((each, index) => html`<tr key=${index}><td>${called(each)}</td><td>${fieldName(each.field)}</td><td>${shortValue(each.mine)}</td><td>${shortValue(each.theirs)}</td></tr>`)}</tbody></table>
   </${Modal}>`;
 }
 

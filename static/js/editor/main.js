@@ -7,6 +7,7 @@ import { createComparing } from "./comparing.js";
 import { createEditing } from "./editing.js";
 import { Editor } from "./editor.js";
 import { createExpressing } from "./expressing.js";
+import { createModes } from "./keyboard-modes.js";
 import { createNavigating } from "./navigating.js";
 import { readSchema } from "./node-types.js";
 import { createReleasing } from "./releasing.js";
@@ -32,7 +33,7 @@ async function open() {
   const store = createStore(initialState(record, { readOnly: page.user.role === "viewer", mayPublish: page.user.role === "publisher" }));
   const editor = { store, types, canvas: {}, attachCanvas: (controls) => void Object.assign(editor.canvas, controls), staleReason: staleReasons(types) };
   Object.assign(editor, createEditing(store, types));
-  Object.assign(editor, createNavigating(editor));
+  Object.assign(editor, createNavigating(editor), createModes(editor));
   const saving = createSaving(store, api, editor);
   const running = createRunning(store, api, page.ws_path, editor);
   Object.assign(editor, saving, running, createReleasing(editor, api), createComparing(editor, api), createExpressing(store, api));

@@ -10,7 +10,7 @@ export function createRunning(store, api, path, editing) {
   return { start, run, runAside, cancel, explain, chooseUser, suggestUsers, suggestItems, trace };
 
   function start() {
-    socket = openSocket(path, { onMessage: hear, onState: linkChanged });
+    socket = openSocket(path, { onMessages: hear, onState: linkChanged });
   }
 
   /** Run the unsaved drawing; with `until` only what that node needs. */
@@ -65,17 +65,24 @@ export function createRunning(store, api, path, editing) {
     return api.get(`/preview/items?${new URLSearchParams({ q: query, n })}`);
   }
 
-  function hear(message) {
-    if (message.event === "run.explained") return explained(message);
-    for (const aside of asides.values()) hearAside(aside, message);
-    const { run: current } = store.get();
-    if (!current) return;
-    if (isForgotten(message, current)) return end(lostRun(current, message.problems?.[0]?.message ?? "The server forgot this run."));
-    const next = afterEvent(current, message);
-    if (next === current) return;
-    if (isOver(next)) return end(next);
-    store.set({ run: next });
-    if (next.runId && !current.runId && next.cancelling) socket.send({ type: "cancel", run_id: next.runId });
+  /** All that came in one frame changes the state once: a run of 300 nodes says hundreds of things a second. */
+  function hear(messages) {
+    for (const message of messages) {
+      if (message.event === "run.explained") explained(message);
+      for (const aside of asides.values()) hearAside(aside, message);
+    }
+    const { run: before } = store.get();
+    if (!before) return;
+    const after = messages.reduce(hearOne, before);
+    if (after === before) return;
+    if (isOver(after)) return end(after);
+    store.set({ run: after });
+    if (after.runId && !before.runId && after.cancelling) socket.send({ type: "cancel", run_id: after.runId });
+  }
+
+  function hearOne(current, message) {
+    if (isForgotten(message, current)) return lostRun(current, message.problems?.[0]?.message ?? "The server forgot this run.");
+    return afterEvent(current, message);
   }
 
   function hearAside(aside, message) {

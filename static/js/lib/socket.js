@@ -5,10 +5,10 @@ const LONGEST_WAIT_MS = 5000;
 
 /**
  * @param {string} path such as /ws/preview
- * @param {{onMessage: (message: object) => void, onState: (state: "open"|"reconnecting") => void}} owner
+ * @param {{onMessages: (messages: object[]) => void, onState: (state: "open"|"reconnecting") => void}} owner
  * @returns {{send: (message: object) => boolean, close: () => void}} what is sent while it is away goes out on return
  */
-export function openSocket(path, { onMessage, onState }) {
+export function openSocket(path, { onMessages, onState }) {
   let socket = null;
   let wait = FIRST_WAIT_MS;
   let timer = null;
@@ -35,7 +35,7 @@ export function openSocket(path, { onMessage, onState }) {
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
     socket = new WebSocket(`${scheme}//${location.host}${path}`);
     socket.onopen = opened;
-    socket.onmessage = ({ data }) => [JSON.parse(data)].flat().forEach(onMessage);
+    socket.onmessage = ({ data }) => onMessages([JSON.parse(data)].flat());
     socket.onclose = dropped;
   }
 

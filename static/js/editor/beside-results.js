@@ -1,0 +1,43 @@
+/** Beside the list: the way of the chosen item, why another is not there, the live list, or what the user did lately. */
+import { html } from "../lib/html.js";
+import { Journey } from "./journey.js";
+import { useEditorState } from "./store.js";
+import { dateTime } from "./wording.js";
+
+export function Beside({ run }) {
+  const traced = useEditorState((state) => state.traced);
+  const explained = useEditorState((state) => state.explained);
+  const compared = useEditorState((state) => state.compared);
+  const user = useEditorState((state) => state.user);
+  if (explained) return html`<aside className="beside" tabIndex="0" aria-label="Why not"><${Explanation} explained=${explained} flow=${run.flow} /></aside>`;
+  if (compared) return html`<aside className="beside" tabIndex="0" aria-label="Compared with the live version" data-testid="compared"><${Comparison} compared=${compared} /></aside>`;
+  if (traced) return html`<aside className="beside" tabIndex="0" aria-label="Journey of the item"><h3 className="beside-title">${traced.title || traced.item_id}</h3><${Journey} item=${traced} flow=${run.flow} /></aside>`;
+  if (!user || user.user_id !== run?.userId) return html`<aside className="beside" tabIndex="0" aria-label="About the user"><p className="empty-hint">Choose an item to see its way through the graph.</p></aside>`;
+  return html`<aside className="beside" tabIndex="0" aria-label="About the user">
+    <h3 className="beside-title">Recent feedback of ${user.user_id}</h3>
+    ${!user.known && html`<p className="empty-hint">Nobody with this ID is known.</p>`}
+    ${user.known && user.recent.length === 0 && html`<p className="empty-hint">No feedback yet: a cold start.</p>`}
+    <ul className="feedback-list">${user.recent.map((entry, index) => html`<li key=${index}>
+      <span className="tag">${entry.type}${entry.value !== null && entry.value !== undefined && entry.value !== 0 ? ` ${Number(entry.value.toFixed(2))}` : ""}</span>
+      <span className="feedback-title" title=${entry.item_id}>${entry.title || entry.item_id}</span><time>${dateTime(entry.time)}</time></li>`)}</ul>
+  </aside>`;
+}
+
+function Comparison({ compared }) {
+  if (compared.waiting) return html`<p className="empty-hint" aria-busy="true">Running the live version…</p>`;
+  if (compared.problem) return html`<p className="field-problem">${compared.problem}</p>`;
+  const rows = [["entered", "Entered", (item) => `#${item.rank}`], ["left", "Left", (item) => `was #${item.rank}`], ["moved", "Moved", (item) => `#${item.from} → #${item.to}`]];
+  const same = rows.every(([key]) => compared[key].length === 0);
+  return html`<h3 className="beside-title">Against ${compared.label}</h3>
+    ${same && html`<p className="empty-hint">The live version gives the same list.</p>`}
+    ${rows.filter(([key]) => compared[key].length > 0).map(([key, label, place]) => html`<section key=${key} className="compared" data-testid=${key}>
+      <h4 className="group-title">${label} <span className="count">${compared[key].length}</span></h4>
+      <ul className="feedback-list">${compared[key].map((item) => html`<li key=${item.item_id} data-item=${item.item_id}><span className="feedback-title" title=${item.item_id}>${item.title || item.item_id}</span><span className="compared-place">${place(item)}</span></li>`)}</ul></section>`)}`;
+}
+
+function Explanation({ explained, flow }) {
+  if (explained.waiting) return html`<p className="empty-hint" aria-busy="true">Asking…</p>`;
+  return html`<h3 className="beside-title">Why not ${explained.title || explained.item_id}?</h3>
+    <p className="verdict" data-testid="verdict">${explained.verdict}</p>
+    <${Journey} item=${{ ...explained, rank: null }} flow=${flow} />`;
+}

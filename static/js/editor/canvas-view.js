@@ -1,0 +1,70 @@
+/** What part of the drawing is seen: fitting, zooming, centering, and when it is first all there. */
+import { useEffect, useRef } from "react";
+import { useNodesInitialized } from "@xyflow/react";
+import { CARD, centeredAt } from "./places.js";
+import { shownFlow } from "./state.js";
+import { useEditor, useEditorState } from "./store.js";
+
+const FIT = { padding: 0.12, maxZoom: 1 };
+
+/** What other parts may ask of the canvas. */
+export function canvasControls(screen, fitted) {
+  const duration = () => (matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 200);
+  const pane = () => document.querySelector(".react-flow").getBoundingClientRect();
+  return {
+    fit() {
+      fitted.current = true;
+      return screen.fitView({ ...FIT, duration: duration() });
+    },
+    zoomIn: () => screen.zoomIn({ duration: duration() }),
+    zoomOut: () => screen.zoomOut({ duration: duration() }),
+    resetZoom: () => screen.zoomTo(1, { duration: duration() }),
+    centerOn(node) {
+      fitted.current = false;
+      const { x, y } = node.position;
+      return screen.setCenter(x + CARD.width / 2, y + CARD.height / 2, { zoom: Math.max(screen.getZoom(), 0.8), duration: duration() });
+    },
+    focus: (nodeId) => document.querySelector(`.react-flow__node[data-id="${CSS.escape(nodeId)}"]`)?.focus({ preventScroll: true }),
+    /** The middle of what is seen, as a place for a new card. */
+    middle() {
+      const box = pane();
+      return centeredAt(screen.screenToFlowPosition({ x: box.left + box.width / 2, y: box.top + box.height / 2 }));
+    },
+    middleOnScreen() {
+      const box = pane();
+      return { x: box.left + box.width / 2, y: box.top + box.height / 3 };
+    },
+    isSeen(node) {
+      const box = pane();
+      const corner = screen.flowToScreenPosition(node.position);
+      const far = screen.flowToScreenPosition({ x: node.position.x + CARD.width, y: node.position.y + CARD.height });
+      return corner.x >= box.left && corner.y >= box.top && far.x <= box.right && far.y <= box.bottom;
+    },
+  };
+}
+
+/** The results take room from the canvas: a flow that was seen whole, and not edited since, is seen whole again. */
+export function useFitBesideDrawer(screen, fitted) {
+  const open = useEditorState((state) => state.drawerOpen);
+  const flow = useEditorState((state) => state.flow);
+  const first = useRef(flow);
+  useEffect(() => {
+    if (flow !== first.current) fitted.current = false;
+  }, [flow]);
+  useEffect(() => {
+    if (fitted.current) requestAnimationFrame(() => screen.fitView(FIT));
+  }, [open]);
+}
+
+/** Once every card is drawn, show the whole flow and say so on <html>. */
+export function useReady(screen) {
+  const initialized = useNodesInitialized();
+  const { store } = useEditor();
+  const isEmpty = useEditorState((state) => shownFlow(state).nodes.length === 0);
+  useEffect(() => {
+    if (document.documentElement.dataset.ready || !(initialized || isEmpty)) return;
+    if (!isEmpty) screen.fitView(FIT);
+    document.documentElement.dataset.ready = "1";
+    performance.mark("editor-ready");
+  }, [initialized, isEmpty]);
+}
