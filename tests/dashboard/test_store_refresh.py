@@ -79,13 +79,22 @@ def test_any_writes_are_refreshed_to_what_a_full_build_makes(rows, seed):
     rng = random.Random(seed)
     current = build(0)
     for _ in range(12):
-        for _ in range(rng.randrange(1, 5)):
+        for _ in range(rng.randrange(1, 12)):
             a_write(rng)
         refreshed = refresh(current, taken_at=7)
         assert refreshed is not None
         assert refreshed[1].taken_at == 7
         assert_as_built(refreshed[1])
         current = refreshed
+
+
+def test_an_item_deleted_and_made_anew_comes_without_its_feedback(rows):
+    before = build(0)
+    writing.delete_item("m1")
+    writing.put_items([ItemRecord("m1")])
+    _, snapshot = refresh(before, 0)
+    assert snapshot.feedback.items.tolist() == [1]  # ann's like of m2; zoe's of m1 went with the first m1
+    assert_as_built(snapshot)
 
 
 def test_the_store_refreshes_after_a_few_writes(rows, tmp_path, no_build):
