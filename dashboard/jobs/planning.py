@@ -10,39 +10,36 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from dashboard.activation import active_version
-from dashboard.jobs import fitting, snapshots
+from dashboard.active import active_flow
+from dashboard.jobs import fitting, prepared, refreshing, snapshots
 from dashboard.jobs.fitting import models_with_periods
 from dashboard.jobs.snapshots import data_version
-from dashboard.models import LIVE, Job
+from dashboard.models import LIVE, Job, JobState
 from dashboard.runs import models
 from dashboard.store import catalogue_version
 from recflow.engine.check import blocking, check
-from recflow.engine.flow import Flow, load_flow
-from recflow.nodes.starters import DEFAULT, STARTERS
+from recflow.engine.flow import Flow
 
 #: Who asked for a job that nobody asked for.
 PLANNER = "planner"
 #: Seconds between two snapshots that only keep the saved one from falling far behind.
 SNAPSHOT_PERIOD_S = 600.0
+#: While data keep coming, at most this share of the time goes into lists, with so many seconds between.
+LISTS_SHARE = 0.1
+LISTS_REST_S = 60.0
+#: Lists that could not be made, or were cancelled, are tried again after so many seconds.
+RETRY_LISTS_S = 600.0
 
 
 def plan() -> None:
     """Put into the ledger what is due now."""
     catalogue = catalogue_version()
-    flow, _ = active_flow()
+    flow, label = active_flow()
     if not blocking(check(flow)):
         plan_models(flow, catalogue)
+        plan_lists(flow, label)
     if is_new(catalogue) and not tried_lately(snapshots.KIND, SNAPSHOT_PERIOD_S):
         snapshots.ask(PLANNER)
-
-
-def active_flow() -> tuple[Flow, str]:
-    """The flow that answers requests, and its name "flow id@number"; "default" while none was activated."""
-    version = active_version()
-    if version is None:
-        return load_flow(STARTERS[DEFAULT].document), "default"
-    return load_flow(version.document), f"{version.flow_id}@{version.number}"
 
 
 def plan_models(flow: Flow, catalogue: str) -> None:
@@ -55,6 +52,30 @@ def plan_models(flow: Flow, catalogue: str) -> None:
         )
         if is_due and not tried_lately(fitting.key_of(spec), period_s):
             fitting.ask(spec, PLANNER)
+
+
+def plan_lists(flow: Flow, label: str) -> None:
+    """Ask for the lists of everybody when there are none of this version, or what they are made of changed.
+
+    A model that is about to be fitted is waited for: its lists would be made again at once.
+    """
+    fits = {fitting.key_of(spec) for spec in fitting.models_of_flow(flow)}
+    if Job.objects.filter(state__in=LIVE, key__in=fits | {refreshing.KIND}).exists():
+        return
+    last = Job.objects.filter(kind=refreshing.KIND, key=refreshing.KIND).order_by("-pk").first()
+    if last is None or last.parameters.get("version", label) != label:
+        refreshing.ask(PLANNER)
+        return
+    made, age_s = last.parameters, (timezone.now() - last.finished_at).total_seconds()
+    rest_s = max(LISTS_REST_S, made.get("seconds", 0.0) / LISTS_SHARE)
+    if last.state != JobState.DONE:
+        rest_s = RETRY_LISTS_S
+    is_stale = made.get("digest") != refreshing.digest_of(flow, catalogue_version())
+    is_due = is_stale or last.state != JobState.DONE
+    if age_s >= refreshing.settings_of(flow).expire_s or (is_due and age_s >= rest_s):
+        refreshing.ask(PLANNER)
+    elif prepared.wanted(1):
+        refreshing.ask_for_wanted(PLANNER)
 
 
 def is_new(catalogue: str) -> bool:

@@ -15,7 +15,7 @@ from dashboard.models.catalogue import (
 from dashboard.models.evaluation import Evaluation
 from dashboard.models.flows import Activation, ActiveVersion, Draft, Flow, FlowVersion
 from dashboard.models.jobs import LIVE, Job, JobState, Shard
-from dashboard.models.prepared import PreparedList
+from dashboard.models.prepared import PreparedList, WantedList
 from dashboard.models.services import (
     CallCount,
     CallLogEntry,
@@ -50,4 +50,5 @@ __all__ = [
     "ServiceEndpoint",
     "Shard",
     "User",
+    "WantedList",
 ]

@@ -27,3 +27,16 @@ class PreparedList(models.Model):
 
     def __str__(self) -> str:
         return f"{self.version} for {self.user_id}"
+
+
+class WantedList(models.Model):
+    """A user who was answered without a list of their own, and is to have one soon."""
+
+    user_id = models.CharField(max_length=MAX_ID, primary_key=True)
+    asked_at_us = models.BigIntegerField()
+
+    class Meta:
+        db_table = "catalogue_wanted_list"
+
+    def __str__(self) -> str:
+        return self.user_id

@@ -13,6 +13,7 @@ from dashboard import drafts, runs
 from dashboard.activation import activate, active_version
 from dashboard.catalogue import writing
 from dashboard.jobs.fitting import fit_missing
+from dashboard.management.background import jobs_beside
 from dashboard.management.serving import open_port, serve
 from dashboard.models import CatalogueVersion, Flow
 from dashboard.store import now_us, store
@@ -39,7 +40,8 @@ class Command(BaseCommand):
         self._timed("Training what the active flow needs", self._fit_models)
         settings.OPEN_ON_LOOPBACK = True
         self._say(f"RecFlow is at http://{HOST}:{listener.getsockname()[1]} (Ctrl+C stops it)")
-        serve(listener, behind_proxy=False)
+        with jobs_beside():
+            serve(listener, behind_proxy=False)
 
     def _fit_models(self) -> None:
         version = active_version()
