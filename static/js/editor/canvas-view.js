@@ -5,7 +5,8 @@ import { CARD, centeredAt } from "./places.js";
 import { shownFlow } from "./state.js";
 import { useEditor, useEditorState } from "./store.js";
 
-const FIT = { padding: 0.12, maxZoom: 1 };
+/** Room is left for what floats over the canvas: the run bar at the bottom. */
+const FIT = { padding: { top: "28px", right: "36px", bottom: "84px", left: "36px" }, maxZoom: 1 };
 
 /** What other parts may ask of the canvas. */
 export function canvasControls(screen, fitted) {
