@@ -9,8 +9,8 @@ is a mere diagonal, and so is everything but the few entries of the row. Conjuga
 left, with that diagonal for a preconditioner: a step costs one walk over the row's entries, and a row with
 d entries is solved after d steps at the latest, most of the time much earlier.
 
-The walk is compiled, which takes 2 s the first time on a machine. numpy's stacked products took twice the time on
-one processor, and threads gained nothing: they keep the interpreter lock for stacks of less than 500.
+The walk is compiled, which takes 2 s the first time on a machine. numpy's stacked products took twice the
+time on one processor, and threads gained nothing: they keep the interpreter lock for stacks of less than 500.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ _STEPS_FROM_START = 2
 _STEPS_OF_EXACT = 200
 #: What an exact solve leaves of the first residual, squared: float32 has no more digits to offer.
 _LEFT_OF_EXACT = 1e-12
+#: A squared residual this small is none; a row without entries comes here, and 0 / 0 would be next.
+_NOTHING = np.float32(1e-30)
 #: Pieces of work per thread, so that a thread with long rows does not keep the others waiting.
 _PIECES_PER_THREAD = 8
 
@@ -136,7 +138,7 @@ def _descend(
         for f in range(n_factors):
             direction[f] = residual[f] / diagonal[f]
             size += residual[f] * direction[f]
-        enough = left * size
+        enough = max(left * size, _NOTHING)
         for _ in range(steps):
             if size <= enough:
                 break
