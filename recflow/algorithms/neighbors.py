@@ -26,8 +26,11 @@ SHRINKAGE = 100
 #: The weight of a member that nearly every row has; ln(N / frequency) would be 0 or below.
 LEAST_WEIGHT = 0.001
 
-#: Entries of a block, which bounds memory: some 25 bytes an entry while a block is worked on.
-_BLOCK_ENTRIES = 4_000_000
+#: Pairs that a block of sets compares, which bounds memory. 250,000 stay near the processor: 4,000,000
+#: took 500 MB and more than twice the time.
+_SET_PAIRS = 250_000
+#: Floats that a block of vectors works on; matrix products want larger blocks than sets do.
+_VECTOR_FLOATS = 2_600_000
 #: Candidates kept beyond k before distances are computed without rounding by subtraction.
 _SPARE = 16
 
@@ -86,7 +89,7 @@ def neighbors_by_sets(
     transposed = members.T.tocsr()
     holders = np.diff(transposed.indptr)
     work = np.minimum(members @ holders.astype(np.float64), n_rows)
-    for start, stop in _blocks(work):
+    for start, stop in _blocks(work, _SET_PAIRS):
         if check is not None:
             check()
         block = _set_similarities(members[start:stop], members, transposed, weights)
@@ -221,8 +224,8 @@ def neighbors_by_embedding(
     half_squares = np.where(allowed, np.float32(0.5) * np.einsum("ij,ij->i", own, own), np.float32(np.inf))
 
     n_kept = min(n_neighbors + _SPARE, len(known))
-    entries_per_row = max(len(known), n_kept * n_dimensions)
-    for start, stop in _blocks(np.full(len(known), float(entries_per_row))):
+    floats_per_row = np.full(len(known), float(max(len(known), n_kept * n_dimensions)))
+    for start, stop in _blocks(floats_per_row, _VECTOR_FLOATS):
         if check is not None:
             check()
         # |a - b|^2 = |a|^2 + |b|^2 - 2 ab: the same order as ab - |b|^2 / 2, which one matrix product gives
@@ -336,12 +339,12 @@ def _as_sets(members: csr_matrix) -> csr_matrix:
     return sets
 
 
-def _blocks(entries_per_row: NDArray[np.float64]) -> Iterator[tuple[int, int]]:
-    """Row ranges that need at most `_BLOCK_ENTRIES` entries each, one row at the least."""
-    total = np.cumsum(entries_per_row)
+def _blocks(work_per_row: NDArray[np.float64], most: int) -> Iterator[tuple[int, int]]:
+    """Row ranges of at most so much work each, one row at the least."""
+    total = np.cumsum(work_per_row)
     start, n_rows, done = 0, len(total), 0.0
     while start < n_rows:
-        stop = max(int(np.searchsorted(total, done + _BLOCK_ENTRIES, side="right")), start + 1)
+        stop = max(int(np.searchsorted(total, done + most, side="right")), start + 1)
         yield start, stop
         start, done = stop, total[stop - 1]
 

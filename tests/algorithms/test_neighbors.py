@@ -89,7 +89,7 @@ def test_values_and_repeated_entries_do_not_matter_only_membership():
 def test_small_blocks_give_the_same_neighbors(monkeypatch):
     members = csr_matrix((np.random.default_rng(3).random((60, 20)) < 0.2).astype(np.float32))
     whole = neighbors_by_sets(members, 7)
-    monkeypatch.setattr(neighbors_module, "_BLOCK_ENTRIES", 50)
+    monkeypatch.setattr(neighbors_module, "_SET_PAIRS", 50)
     pieces = neighbors_by_sets(members, 7)
     assert pieces.indices.tolist() == whole.indices.tolist()
     assert pieces.scores.tolist() == whole.scores.tolist()
@@ -183,7 +183,7 @@ def test_embedding_search_in_blocks_is_the_search_over_all_pairs(monkeypatch):
     vectors = np.random.default_rng(5).standard_normal((80, 6))
     distance = np.linalg.norm(vectors[:, None] - vectors[None], axis=2)
     np.fill_diagonal(distance, np.inf)
-    monkeypatch.setattr(neighbors_module, "_BLOCK_ENTRIES", 400)
+    monkeypatch.setattr(neighbors_module, "_VECTOR_FLOATS", 400)
     neighbors = neighbors_by_embedding(vectors, 5)
     assert neighbors.indices.tolist() == np.argsort(distance, axis=1)[:, :5].tolist()
     assert neighbors.scores == approx(1 / (1 + np.sort(distance, axis=1)[:, :5]), rel=1e-5)
