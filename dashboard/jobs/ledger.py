@@ -32,7 +32,12 @@ _LOG_LENGTH = 40_000
 
 def worker_name() -> str:
     """A name that no other process has, now or later."""
-    return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+    return f"{process_name()}:{uuid.uuid4().hex[:8]}"
+
+
+def process_name() -> str:
+    """Machine and number of this process."""
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def enqueue(
@@ -207,10 +212,10 @@ def undone(job: Job) -> list[int]:
     return list(job.shards.filter(done_at=None).order_by("number").values_list("number", flat=True))
 
 
-def shard_done(job_id: int, number: int, worker: str, count: int) -> None:
+def shard_done(job_id: int, number: int, process: str, count: int) -> None:
     """A part is done; the first who says so counts."""
     Shard.objects.filter(job_id=job_id, number=number, done_at=None).update(
-        done_at=timezone.now(), worker=worker, count=count
+        done_at=timezone.now(), worker=process, count=count
     )
 
 

@@ -137,7 +137,7 @@ def make_shard(job_id: int, worker: str, label: str, number: int, n_shards: int)
         return 0, [f"{label} is no longer active"]
     users = _active(snapshot, users_of_shard(snapshot, number, n_shards), flow)
     found = make_lists(flow, label, users, snapshot, Reporter(job_id, worker).check)
-    ledger.shard_done(job_id, number, worker, len(users))
+    ledger.shard_done(job_id, number, ledger.process_name(), len(users))
     return found
 
 

@@ -6,9 +6,18 @@ anything is set up.
 
 from __future__ import annotations
 
+import logging
 import os
 from importlib import import_module
 from typing import Any
+
+from recflow.errors import RecflowError, RunCancelled
+
+logger = logging.getLogger(__name__)
+
+
+class PartFailed(RecflowError):
+    """A part of a job could not be done; only its sentence travels, for not every error can be sent."""
 
 
 def call(function: str, *args: Any) -> Any:
@@ -29,5 +38,12 @@ def call(function: str, *args: Any) -> Any:
     module, _, name = function.partition(":")
     try:
         return getattr(import_module(f"dashboard.jobs.{module}"), name)(*args)
+    except RunCancelled:
+        raise
+    except RecflowError as error:
+        raise PartFailed(error.message) from None
+    except Exception as error:
+        logger.exception("%s failed", function)
+        raise PartFailed(f"{type(error).__name__}: {error}") from None
     finally:
         connections.close_all()

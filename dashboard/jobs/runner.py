@@ -84,7 +84,7 @@ def embedded() -> Iterator[Executor]:
 
 
 @contextmanager
-def on_dask(address: str) -> Iterator[Executor]:
+def on_dask(address: str, timeout_s: float = 10.0) -> Iterator[Executor]:
     """Workers of a Dask scheduler, which share this installation's data folder and database.
 
     Raises:
@@ -92,7 +92,7 @@ def on_dask(address: str) -> Iterator[Executor]:
     """
     from distributed import Client
 
-    with Client(address, timeout="10s", set_as_default=False) as client:
+    with Client(address, timeout=timeout_s, set_as_default=False) as client:
         # A part is done again elsewhere when its worker dies; pure=False, for it writes.
         yield client.get_executor(pure=False, retries=3)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,8 +119,15 @@ class Work:
                     running.add(self.executor.submit(remote.call, function, *args))
                 done, running = wait(running, timeout=LOOK_EVERY_S, return_when=FIRST_COMPLETED)
                 for future in done:
-                    on_done(future.result())
+                    on_done(_result(future))
         except BaseException:
             for future in running:
                 future.cancel()
             raise
+
+
+def _result(future: Future) -> Any:
+    try:
+        return future.result()
+    except CancelledError:
+        raise remote.PartFailed("The workers that did this job are gone") from None

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from dashboard import activation, drafts, runs
 from dashboard.catalogue import writing
-from dashboard.jobs import fitting, ledger, planning, prepared, refreshing, runner
+from dashboard.jobs import ledger, planning, prepared, refreshing, runner
 from dashboard.jobs.remote import call
 from dashboard.models import Job, PreparedList
 from dashboard.store import now_us, store
@@ -22,6 +22,7 @@ from recflow.nodes.starters import STARTERS
 pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
 
 CLASSIC = STARTERS["classic"].document
+POPULAR = STARTERS["popular"].document
 DAY_US = 86_400_000_000
 
 
@@ -121,7 +122,7 @@ def test_a_refresh_that_was_broken_off_goes_on_with_the_parts_that_are_left(
     readers, activate, executor, monkeypatch
 ):
     monkeypatch.setattr(refreshing, "SHARD_USERS", 8)
-    label = activate(CLASSIC)
+    label = activate(POPULAR)
     job = refreshing.ask()
     seen = []
 
@@ -150,7 +151,7 @@ def test_a_refresh_that_was_broken_off_goes_on_with_the_parts_that_are_left(
 def test_a_cancelled_refresh_stops_between_parts(readers, activate, executor, monkeypatch):
     monkeypatch.setattr(refreshing, "SHARD_USERS", 8)
     monkeypatch.setattr("dashboard.jobs.work.LOOK_EVERY_S", 0.0)
-    activate(CLASSIC)
+    activate(POPULAR)
     job = refreshing.ask()
     make_shard = refreshing.make_shard
 
@@ -167,10 +168,10 @@ def test_a_cancelled_refresh_stops_between_parts(readers, activate, executor, mo
 
 
 def test_lists_of_another_version_stay_until_those_of_the_new_one_are_there(readers, activate, executor):
-    first = activate(STARTERS["popular"].document)
+    first = activate(with_settings(POPULAR, "popular", score="-len(feedback)"))
     refreshing.ask()
     do_all(executor)
-    second = activate(CLASSIC)
+    second = activate(POPULAR)
     assert prepared.count(first) == 31
     refreshing.ask()
     do_all(executor)
@@ -178,14 +179,14 @@ def test_lists_of_another_version_stay_until_those_of_the_new_one_are_there(read
 
 
 def test_a_refresh_begins_anew_when_another_version_became_active_on_the_way(readers, activate, executor):
-    activate(STARTERS["popular"].document)
+    activate(with_settings(POPULAR, "popular", score="-len(feedback)"))
     job = refreshing.ask()
     ledger.claim("w1")
     Job.objects.filter(pk=job.pk).update(parameters={"version": "9@9", "digest": "x", "began_us": 0})
     ledger.split(job, 2)
     ledger.shard_done(job.pk, 0, "w1", 3)
     ledger.release(job.pk, "w1")
-    label = activate(CLASSIC)
+    label = activate(POPULAR)
     do_all(executor)
     job.refresh_from_db()
     assert job.parameters["version"] == label
@@ -193,7 +194,7 @@ def test_a_refresh_begins_anew_when_another_version_became_active_on_the_way(rea
 
 
 def test_users_who_were_answered_without_a_list_get_one_of_their_own(readers, activate, executor):
-    label = activate(CLASSIC)
+    label = activate(POPULAR)
     for user_id in ("u03", "u03", "nobody"):
         prepared.want(user_id)
     assert prepared.wanted(10) == ["u03", "nobody"]
@@ -237,11 +238,9 @@ class TestAskingOtherMachines:
 class TestPlanning:
     @pytest.fixture(autouse=True)
     def live(self, readers, activate, executor):
-        activate(CLASSIC)
+        activate(POPULAR)
         planning.plan()
-        do_all(executor)
-        planning.plan()
-        assert self.keys() == {"lists"}  # once the models are there
+        assert self.keys() == {"lists", "snapshot"}
         do_all(executor)
 
     def keys(self):
@@ -263,14 +262,16 @@ class TestPlanning:
         assert self.due_after(monkeypatch, seconds=120)
 
     def test_another_version_makes_lists_due_at_once(self, activate, monkeypatch):
-        activate(STARTERS["popular"].document)
+        activate(with_settings(POPULAR, "popular", score="-len(feedback)"))
         assert self.due_after(monkeypatch, seconds=1)
 
-    def test_lists_wait_for_a_model_that_is_about_to_be_fitted(self, monkeypatch):
-        writing.put_feedback([FeedbackRecord("like", "u00", "i39", 1.0, now_us())], overwrite=True)
-        flow, _ = planning.active_flow()
-        fitting.ask(fitting.models_of_flow(flow)[0])
+    def test_lists_wait_for_models_that_are_about_to_be_fitted(self, activate, monkeypatch):
+        activate(CLASSIC)
         assert not self.due_after(monkeypatch, seconds=120)
+        for key in self.keys():
+            assert key.startswith("fit:")
+            Job.objects.filter(key=key).update(state="done", finished_at=planning.timezone.now())
+        assert self.due_after(monkeypatch, seconds=121)
 
     def test_cancelled_lists_are_left_alone_for_a_while(self, monkeypatch):
         writing.put_feedback([FeedbackRecord("like", "u00", "i39", 1.0, now_us())], overwrite=True)
