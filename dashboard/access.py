@@ -1,7 +1,9 @@
 """Who somebody is and what they may do; decided here and nowhere else.
 
-The playground asks for no login, but only while it is bound to 127.0.0.1, only for a client on this machine
-and only without a proxy in between. Everybody else logs in with Django's accounts.
+A viewer looks and previews, an editor also draws and saves, a publisher also activates and changes settings.
+An account's role is the Django group of that name (accounts.py grants it). The playground asks for no
+login, but only while it is bound to 127.0.0.1, only for a client on this machine and only without a proxy in
+between.
 """
 
 from __future__ import annotations
@@ -10,15 +12,21 @@ import hmac
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from urllib.parse import quote
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
+from ninja.utils import check_csrf
+
+from dashboard.errors import LoginNeeded, NotAllowed
 
 Action = Literal["view", "edit", "publish"]
 Role = Literal["viewer", "editor", "publisher"]
+#: From the least to the most that one may do.
+ROLES: tuple[Role, ...] = get_args(Role)
 
 _MAY: dict[Role, set[Action]] = {
     "viewer": {"view"},
@@ -53,13 +61,39 @@ def person_of_scope(scope: dict[str, Any]) -> Person | None:
 
 async def may_preview(scope: dict[str, Any]) -> bool:
     """Whether this WebSocket may run previews."""
-    person = person_of_scope(scope)
+    person = await sync_to_async(person_of_scope)(scope)  # the role is in the database
     return person is not None and person.may("view")
+
+
+def allowed(request: HttpRequest, action: Action) -> Person:
+    """Whoever sends this request, if they may do this.
+
+    Raises:
+        LoginNeeded: nobody is logged in.
+        NotAllowed: their role does not reach so far, or a page of somebody else's sends this in their name.
+    """
+    person = person_of_request(request)
+    if person is None:
+        raise LoginNeeded("You are not logged in any more: log in again and repeat what you did")
+    if not person.may(action):
+        raise NotAllowed(f"{person.name} may not {action}: ask somebody who may to change your role")
+    if check_csrf(request, lambda: None) is not None:
+        raise NotAllowed("This page is too old to save: reload it and repeat what you did")
+    return person
+
+
+def role_of(user: Any) -> Role:
+    """What was granted last; a superuser to whom nothing was granted publishes, everybody else looks."""
+    granted = set(user.groups.values_list("name", flat=True))
+    for role in reversed(ROLES):
+        if role in granted:
+            return role
+    return "publisher" if user.is_superuser else "viewer"
 
 
 def _person(user: Any, address: str, came_by_proxy: bool) -> Person | None:
     if user.is_authenticated and user.is_active:
-        return Person(user.get_username(), "publisher")
+        return Person(user.get_username(), role_of(user))
     if settings.OPEN_ON_LOOPBACK and _is_loopback(address) and not came_by_proxy:
         return Person("playground", "publisher")
     return None

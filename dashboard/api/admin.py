@@ -11,11 +11,10 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError
-from ninja.utils import check_csrf
 
 from dashboard import access
 from dashboard.api.gorse import Orjson, as_text
-from dashboard.errors import BadRequest, LoginNeeded, NotAllowed
+from dashboard.errors import BadRequest, LoginNeeded
 from recflow.errors import RecflowError
 
 ADMINISTRATOR = access.Person("API key", "publisher")
@@ -27,14 +26,10 @@ def allow(action: access.Action) -> Callable[[HttpRequest], access.Person]:
     def guard(request: HttpRequest) -> access.Person:
         if access.is_admin_key(request.headers.get("X-API-Key")):
             return ADMINISTRATOR
-        person = access.person_of_request(request)
-        if person is None:
-            raise LoginNeeded("unauthorized")
-        if not person.may(action):
-            raise NotAllowed(f"{person.name} may not {action}")
-        if check_csrf(request, lambda: None) is not None:  # a cookie alone may come from a stranger's page
-            raise NotAllowed("This page is too old: reload it and repeat what you did")
-        return person
+        try:
+            return access.allowed(request, action)
+        except LoginNeeded:
+            raise LoginNeeded("unauthorized") from None  # in Gorse's words
 
     return guard
 

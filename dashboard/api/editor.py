@@ -10,12 +10,11 @@ from django.db.models import F, Max
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI, Query, Schema
 from ninja.errors import HttpError, ValidationError
-from ninja.utils import check_csrf
 
 from dashboard import access, activation, drafts
 from dashboard.api import asking, evaluation, expressions, preview, services
 from dashboard.api.bodies import StrictJson, unwrapped
-from dashboard.errors import LoginNeeded, NotAllowed, NotFound, as_object, status_of
+from dashboard.errors import NotFound, as_object, status_of
 from dashboard.models import Activation, Draft, Flow, FlowVersion
 from recflow.engine.flow import load_flow
 from recflow.engine.registry import schema
@@ -31,14 +30,7 @@ def allow(action: access.Action) -> Callable[[HttpRequest], access.Person]:
     """Ninja's ``auth`` for people who may do this; its result is ``request.auth``."""
 
     def guard(request: HttpRequest) -> access.Person:
-        person = access.person_of_request(request)
-        if person is None:
-            raise LoginNeeded("You are not logged in any more: log in again and repeat what you did")
-        if not person.may(action):
-            raise NotAllowed(f"{person.name} may not {action}: ask somebody who may to change your role")
-        if check_csrf(request, lambda: None) is not None:
-            raise NotAllowed("This page is too old to save: reload it and repeat what you did")
-        return person
+        return access.allowed(request, action)
 
     return guard
 

@@ -21,7 +21,7 @@ POPULAR = STARTERS["popular"].document
 @pytest.fixture
 def editor(db):
     client = Client()
-    client.force_login(User.objects.create_user("ada"))
+    client.force_login(User.objects.create_superuser("ada"))
     return client
 
 
@@ -286,7 +286,7 @@ def test_strangers_get_nothing(client, db):
 
 def test_a_change_needs_the_csrf_token(db):
     client = Client(enforce_csrf_checks=True)
-    client.force_login(User.objects.create_user("ada"))
+    client.force_login(User.objects.create_superuser("ada"))
     status, answer = send(client, "post", "/api/flows", {"name": "Home"})
     assert (status, answer["message"]) == (
         403,

@@ -24,7 +24,7 @@ def models(tmp_path, monkeypatch):
 @pytest.fixture
 def editor():
     client = Client()
-    client.force_login(User.objects.create_user("ada"))
+    client.force_login(User.objects.create_superuser("ada"))
     return client
 
 

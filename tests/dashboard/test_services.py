@@ -87,7 +87,7 @@ async def rows():
 @pytest.fixture
 async def client(db):
     made = AsyncClient()
-    await made.aforce_login(await Account.objects.acreate_user("ada"))
+    await made.aforce_login(await Account.objects.acreate_superuser("ada"))
     return made
 
 
