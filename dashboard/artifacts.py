@@ -22,7 +22,7 @@ import numpy as np
 
 from recflow.data.snapshot import Snapshot, TrainingView
 from recflow.data.types import Vocabulary
-from recflow.engine.registry import FITTERS, ModelSpec, Renumbering
+from recflow.engine.registry import FITTERS, Fitter, ModelSpec, Renumbering
 from recflow.errors import NotTrained
 
 logger = logging.getLogger(__name__)
@@ -106,14 +106,24 @@ class ArtifactStore:
         return self._renumbered(spec, artifact, view.snapshot)
 
     def newest(self, spec: ModelSpec) -> Artifact | None:
-        """The newest version as it was fitted, None while there is none."""
+        """The newest version as it was fitted, None while there is none that can be read.
+
+        A version written by another release may lack a field that its model has now: it is as good as
+        missing, and is fitted anew.
+        """
         version = self.version(spec)
         if version is None:
             return None
         with self._lock:
             loaded = self._loaded.get(spec.key)
         if loaded is None or loaded.version != version:
-            loaded = _read(self.folder / spec.key / version, FITTERS[spec.kind].model)
+            folder = self.folder / spec.key / version
+            try:
+                loaded = _read(folder, FITTERS[spec.kind])
+            except (OSError, ValueError, TypeError, KeyError) as error:
+                logger.warning("The model in %s cannot be read and is fitted anew: %s", folder, error)
+                shutil.rmtree(folder, ignore_errors=True)
+                return self.newest(spec)
             with self._lock:
                 self._loaded[spec.key] = loaded
         return loaded
@@ -231,19 +241,18 @@ def _write(folder: Path, artifact: Artifact) -> None:
     draft.rename(folder / "meta.json")
 
 
-def _read(folder: Path, model: type) -> Artifact:
+def _read(folder: Path, fitter: Fitter) -> Artifact:
     meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
     values = meta.pop("values")
-    for field in fields(model):
+    for field in fields(fitter.model):
         if field.name not in values:
             path = folder / f"{field.name}.npy"
             mapped = np.load(path, mmap_mode="r")
             values[field.name] = np.asarray(mapped) if mapped.size else np.load(path)
-    return Artifact(folder.name, model(**values), _ids(folder, "items"), _ids(folder, "users"), meta)
+    user_ids = _ids(folder, "users") if fitter.knows_users else None
+    return Artifact(folder.name, fitter.model(**values), _ids(folder, "items"), user_ids, meta)
 
 
-def _ids(folder: Path, name: str) -> Vocabulary | None:
-    if not (folder / f"{name}-blob.npy").exists():
-        return None
+def _ids(folder: Path, name: str) -> Vocabulary:
     parts = ("blob", "offsets", "hashes", "order")
     return Vocabulary.from_arrays({part: np.load(folder / f"{name}-{part}.npy") for part in parts})

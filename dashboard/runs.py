@@ -56,6 +56,7 @@ class LiveRun:
 
     Args:
         run_id: names it on the wire.
+        request_id: the browser's own name for it.
         messages: events as the browser gets them, in order; the seq of the first is 1.
         changed: set and replaced whenever a message comes.
         watchers: browsers that follow it.
@@ -64,6 +65,7 @@ class LiveRun:
     run_id: str
     snapshot: Snapshot
     request: RunRequest
+    request_id: str = ""
     messages: list[dict[str, Any]] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     result: Run | None = None
@@ -105,21 +107,32 @@ async def start(
 ) -> LiveRun:
     """Start a preview run of an unsaved drawing.
 
+    A browser whose socket dropped before it heard of its run asks again under the same request id, and gets
+    the run that was begun.
+
     Raises:
         FlowError: the document is no flow, or the user id is too long.
         Rejected: the flow has blocking problems.
     """
+    if (begun := _begun(request_id)) is not None:
+        return begun
     if len(user_id) > MAX_USER_ID:
         raise FlowError(f"A user ID has at most {MAX_USER_ID} characters, got {len(user_id):,}")
     flow = load_flow(document)
     await sync_to_async(refuse, thread_sensitive=False)(flow, until)
     snapshot, history = await sync_to_async(load_user, thread_sensitive=False)(user_id)
     request = RunRequest(history, n=n, categories=tuple(categories), until=until, now=now_us())
-    live = LiveRun(uuid.uuid4().hex, snapshot, request)
+    live = LiveRun(uuid.uuid4().hex, snapshot, request, request_id)
     _forget_old()
     _live[live.run_id] = live
     live.task = asyncio.create_task(_run(live, flow, request_id))
     return live
+
+
+def _begun(request_id: str) -> LiveRun | None:
+    if not request_id:
+        return None
+    return next((live for live in _live.values() if live.request_id == request_id), None)
 
 
 class Rejected(FlowError):
@@ -131,8 +144,10 @@ class Rejected(FlowError):
 
 
 def refuse(flow: Flow, until: str | None = None) -> None:
-    """Raise Rejected with every blocking problem; with ``until`` only what concerns no node but is blocking,
-    or concerns that node and what it needs, counts, which the executor checks."""
+    """Raise Rejected with every blocking problem.
+
+    With ``until`` only the problems of that node and what it needs count, and the executor looks for those.
+    """
     found = blocking(all_problems(flow))
     if found and until is None:
         raise Rejected([problem.as_dict() for problem in found])

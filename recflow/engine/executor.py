@@ -27,6 +27,7 @@ from recflow.engine.flow import Flow, Node
 from recflow.engine.memo import Memo
 from recflow.engine.registry import NODE_TYPES, NodeType
 from recflow.engine.values import (
+    REASONS,
     Candidates,
     RunOptions,
     Step,
@@ -472,6 +473,7 @@ def steps_of(run: Run, trail: tuple[Step, ...], item: int) -> list[dict[str, Any
                     "rank_before": None if before is None else int(before[place]) or None,
                     "score": _number(step.scores[place]),
                     "reason": step.reason,
+                    "why": REASONS.get(step.reason, ""),
                     "note": step.note,
                 }
             )

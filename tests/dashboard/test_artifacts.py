@@ -116,3 +116,13 @@ def test_fitting_what_is_missing_names_what_could_not_be_fitted(artifacts):
     said = []
     fit_missing([FLOW], empty, artifacts, said.append)
     assert said[0].startswith("Matrix factorization: There is no positive feedback to train on yet")
+
+
+@pytest.mark.parametrize("file", ["items-blob.npy", "item_factors.npy"])
+def test_a_version_that_another_release_wrote_is_fitted_anew(artifacts, data, file):
+    spec = spec_of("mf")
+    fitted = artifacts.fit(spec, data.view(spec.rules))
+    (artifacts.folder / spec.key / fitted.version / file).unlink()
+    again = ArtifactStore(artifacts.folder)
+    assert again.newest(spec) is None
+    assert again.get(spec, data.view(spec.rules)) is not None

@@ -135,9 +135,9 @@ async def test_feedback_posted_a_moment_ago_is_in_the_next_run(rows):
 )
 async def test_what_cannot_run_is_rejected_with_its_problems(rows, message, text):
     async with browser() as socket:
-        await socket.say(type="run", request_id="q", **({"user_id": "ann"} | message))
+        await socket.say(type="run", request_id=text, **({"user_id": "ann"} | message))
         heard = await socket.hear("run.rejected")
-    assert heard[-1]["request_id"] == "q"
+    assert heard[-1]["request_id"] == text
     assert text in " ".join(problem["message"] for problem in heard[-1]["problems"])
 
 
@@ -207,6 +207,18 @@ async def test_a_dropped_socket_loses_nothing_and_no_second_run_starts(rows, slo
         rest = await socket.hear("run.cancelled")
     assert [event["seq"] for event in rest] == list(range(3, 3 + len(rest)))
     assert {event["run_id"] for event in rest} == {run_id}
+
+
+async def test_asking_again_under_the_same_request_id_gets_the_run_that_was_begun(rows, slow_node):
+    async with browser() as socket:
+        await socket.say(type="run", request_id="r-once", flow=FLOW, user_id="ann")
+        first = await socket.hear("node.progress")
+    async with browser() as socket:
+        await socket.say(type="run", request_id="r-once", flow=FLOW, user_id="ann")
+        again = await socket.hear("node.progress")
+        await socket.say(type="cancel", run_id=first[0]["run_id"])
+        await socket.hear("run.cancelled")
+    assert again[0]["run_id"] == first[0]["run_id"]
 
 
 async def test_resuming_a_run_nobody_knows_says_it_is_gone():

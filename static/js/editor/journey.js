@@ -16,11 +16,11 @@ export function Journey({ item, flow }) {
   </ol>`;
 }
 
-function wordsFor({ kind, rank, rank_before: before, score: value, reason, note }) {
+function wordsFor({ kind, rank, rank_before: before, score: value, why, note }) {
   const scored = score(value) && `, score ${score(value)}`;
   const beside = note ? ` (${note})` : "";
   if (kind === "proposed") return `proposed it at #${rank}${scored}${beside}`;
-  if (kind === "dropped") return `dropped it${reason ? `: ${reason}` : ""}${beside}`;
+  if (kind === "dropped") return `dropped it${why ? `: ${why}` : ""}${beside}`;
   const moved = before && before !== rank ? `moved it from #${before} to #${rank}` : `left it at #${rank}`;
   return `${moved}${scored}${beside}`;
 }
