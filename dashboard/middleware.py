@@ -42,11 +42,12 @@ def known_host(get_response: Handler) -> Handler:
 
 
 def request_id(get_response: Handler) -> Handler:
-    """The name of the request in the answer, also where Django runs without our front door."""
+    """A name for the request where Django runs without our front door, which gives one itself."""
 
     def handle(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
-        response.headers.setdefault("X-Request-ID", request_log.request_id.get() or str(uuid.uuid4()))
+        if not request_log.request_id.get():
+            response.headers["X-Request-ID"] = str(uuid.uuid4())
         return response
 
     return handle

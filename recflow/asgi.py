@@ -26,8 +26,8 @@ from dashboard.request_log import observed
 from dashboard.routing import websocket_urlpatterns
 from dashboard.static_files import StaticForEver
 
-static_files = StaticForEver(settings.STATIC_DIR, settings.STATIC_URL)
-pages = limit_body(django)
+static_files = observed(StaticForEver(settings.STATIC_DIR, settings.STATIC_URL))
+pages = observed(limit_body(django))
 sockets = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
 
 
@@ -37,18 +37,9 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
         await lifespan(receive, send)
     elif scope["type"] == "websocket":
         await sockets(scope, receive, send)
-    else:
-        await requests(scope, receive, send)
-
-
-async def answer(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """One HTTP request."""
-    if scope["path"].startswith("/static/"):
-        await static_files(scope, receive, send)
     elif scope["path"].startswith(serve.PREFIX):
         await serve.recommend(scope, receive, send)
+    elif scope["path"].startswith("/static/"):
+        await static_files(scope, receive, send)
     else:
         await pages(scope, receive, send)
-
-
-requests = observed(answer)

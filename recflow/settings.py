@@ -185,5 +185,6 @@ LOGGING = {
             name: {"handlers": ["console"], "level": "INFO", "propagate": False}
             for name in ("recflow", "dashboard")
         },
+        "dashboard.requests": {"level": "INFO" if CONFIGURATION.recflow.log_requests else "WARNING"},
     },
 }

@@ -7,9 +7,11 @@ the database cannot tell (PostgreSQL), every answer is made afresh.
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 import re
+import time
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
@@ -17,6 +19,7 @@ from urllib.parse import parse_qs
 import orjson
 from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.core.signals import setting_changed
 from django.http.request import split_domain_port, validate_host
 from django.utils.http import http_date
 
@@ -24,7 +27,10 @@ from dashboard import metrics, runs
 from dashboard.access import is_admin_key, key_fits
 from dashboard.catalogue import writing
 from dashboard.errors import BadRequest, LoginNeeded, NotFound, WebError, status_of
+from dashboard.request_log import name_of, note, request_id
 from dashboard.serving.answers import Answer, Answerer, Question
+from dashboard.serving.rows import Mark
+from dashboard.serving.waiting import WaitingList
 from dashboard.store import now_us
 from recflow.data.records import MAX_ID, FeedbackRecord
 from recflow.engine.executor import steps_of, whole_trail
@@ -35,6 +41,8 @@ logger = logging.getLogger(__name__)
 PREFIX = "/api/recommend/"
 #: Answers kept in memory; some hundred bytes each.
 MAX_KEPT = 50_000
+#: Pairs of host name and key remembered; with an open API a client may send any key.
+MAX_DOORS = 100
 
 _DELAY = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h)")
 _UNIT_US = {"ns": 1e-3, "us": 1.0, "µs": 1.0, "μs": 1.0, "ms": 1e3, "s": 1e6, "m": 6e7, "h": 3.6e9}
@@ -85,10 +93,10 @@ class _Memory:
     """Answers by question, all of them forgotten as soon as anything was written."""
 
     def __init__(self) -> None:
-        self._mark: tuple[int, ...] | None = None
+        self._mark: Mark | None = None
         self._kept: dict[tuple, _Kept] = {}
 
-    def find(self, key: tuple, mark: tuple[int, ...] | None) -> _Kept | None:
+    def find(self, key: tuple, mark: Mark | None) -> _Kept | None:
         if mark is None or mark != self._mark:
             self._kept.clear()
             self._mark = mark
@@ -96,7 +104,7 @@ class _Memory:
         kept = self._kept.get(key)
         return kept if kept is not None and now_us() < kept.good_until_us else None
 
-    def keep(self, key: tuple, kept: _Kept, mark: tuple[int, ...] | None) -> None:
+    def keep(self, key: tuple, kept: _Kept, mark: Mark | None) -> None:
         """Keep an answer that was begun at a mark; it is worth nothing if something was written since."""
         if mark is None or mark != self._mark:
             return
@@ -105,15 +113,44 @@ class _Memory:
         self._kept[key] = kept
 
 
+class _Doors:
+    """Host names and keys that have been let in, so that the usual ones are looked up and not worked out."""
+
+    def __init__(self) -> None:
+        self._good: set[tuple[bytes, bytes]] = set()
+        # Looking at the settings at each request would take as long as all the rest of it.
+        setting_changed.connect(self.forget)
+
+    def forget(self, **_: object) -> None:
+        """Settings have changed, as they do in tests."""
+        self._good.clear()
+
+    def check(self, host: bytes, key: bytes) -> None:
+        """
+        Raises:
+            BadRequest: the server does not go by that name.
+            LoginNeeded: the key is wrong.
+        """
+        if (host, key) in self._good:
+            return
+        _check_host(host.decode("latin-1"))
+        text = key.decode("latin-1")
+        if not key_fits(text) and not is_admin_key(text):
+            raise LoginNeeded("unauthorized")
+        if len(self._good) < MAX_DOORS:
+            self._good.add((host, key))
+
+
 _answerer: Answerer | None = None
 _memory = _Memory()
+_doors = _Doors()
 
 
 def answerer() -> Answerer:
     """The one of this process, made at its first request."""
     global _answerer
     if _answerer is None:
-        _answerer = Answerer()
+        _answerer = Answerer(WaitingList().add)
     return _answerer
 
 
@@ -127,7 +164,10 @@ def forget() -> None:
 
 
 async def recommend(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """ASGI: one request below PREFIX."""
+    """ASGI: one request below PREFIX, with its name and its line in the log, as observed() gives others."""
+    began = time.perf_counter()
+    name = name_of(scope)
+    token = request_id.set(name)
     try:
         kept = await _answer(scope)
         status, headers, body = 200, kept.headers, kept.body
@@ -135,24 +175,24 @@ async def recommend(scope: dict[str, Any], receive: Any, send: Any) -> None:
         status, body = status_of(error), error.message.encode("utf-8", "replace")
         headers = _headers(b"text/plain; charset=utf-8", body)
     except Exception:
-        logger.exception("GET %s failed", scope["path"])
+        logger.exception("GET %r failed", scope["path"])
         status, body = 500, b"The server failed on this request; its log says why"
         headers = _headers(b"text/plain; charset=utf-8", body)
+    headers = [*headers, (b"x-request-id", name.encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+    note(scope, status, time.perf_counter() - began)
+    request_id.reset(token)
 
 
 async def _answer(scope: dict[str, Any]) -> _Kept:
     headers = dict(scope["headers"])
-    _check_host(headers.get(b"host", b"").decode("latin-1"))
+    key = headers.get(b"x-api-key", b"")
+    _doors.check(headers.get(b"host", b""), key)
     if scope["method"] != "GET":
         raise WrongMethod("Method not allowed")
-    key = headers.get(b"x-api-key", b"").decode("latin-1")
     with_scores = headers.get(b"x-api-version") == b"2"
-    is_admin = is_admin_key(key)
-    if not key_fits(key) and not is_admin:
-        raise LoginNeeded("unauthorized")
-    serving = answerer()
+    serving = _answerer or answerer()
     mark = serving.rows.mark()
     place = (scope["path"], scope["query_string"], with_scores)
     kept = _memory.find(place, mark)
@@ -160,7 +200,7 @@ async def _answer(scope: dict[str, Any]) -> _Kept:
         metrics.answers.add("memory")
         return kept
     asked = _read(scope, with_scores)
-    if asked.explain and not is_admin:
+    if asked.explain and not is_admin_key(key.decode("latin-1")):
         raise LoginNeeded("explain asks for the key of the administrator")
     answer = await serving.answer(asked.question, mark)
     metrics.answers.add(answer.source)
@@ -179,13 +219,30 @@ def _read(scope: dict[str, Any], with_scores: bool) -> _Request:
         raise NotFound("no such route")
     if len(user_id) > runs.MAX_USER_ID:
         raise BadRequest(f"A user ID has at most {runs.MAX_USER_ID} characters, got {len(user_id):,}")
-    query = parse_qs(scope["query_string"].decode("latin-1"))
-    n = _number(query, "n", settings.CONFIGURATION.server.default_n)
-    offset = _number(query, "offset", 0)
-    categories = tuple(path_categories or query.get("category", []))
-    return _Request(
-        Question(user_id, categories, n, offset),
-        with_scores,
+    query = _parsed(scope["query_string"], settings.CONFIGURATION.server.default_n)
+    question = Question(user_id, tuple(path_categories) or query.categories, query.n, query.offset)
+    return _Request(question, with_scores, query.explain, query.write_back, query.delay_us)
+
+
+@dataclass(frozen=True)
+class _Query:
+    """The part of a request that is the same for many users."""
+
+    n: int
+    offset: int
+    categories: tuple[str, ...]
+    explain: bool
+    write_back: str
+    delay_us: int
+
+
+@functools.lru_cache(maxsize=1024)
+def _parsed(query_string: bytes, default_n: int) -> _Query:
+    query = parse_qs(query_string.decode("latin-1"))
+    return _Query(
+        _number(query, "n", default_n),
+        _number(query, "offset", 0),
+        tuple(query.get("category", ())),
         query.get("explain", [""])[0].lower() in {"true", "1"},
         _feedback_type(query.get("write-back-type", [""])[0]),
         _delay(query.get("write-back-delay", [""])[0]),

@@ -170,6 +170,15 @@ def still_offered(item_ids: Sequence[str]) -> set[str]:
     return {row[0] for row in _query(statement, list(item_ids))}
 
 
+def known_users(user_ids: Sequence[str]) -> list[str]:
+    """Those of these users who exist."""
+    if not user_ids:
+        return []
+    marks = ", ".join(["%s"] * len(user_ids))
+    statement = f"SELECT user_id FROM catalogue_user WHERE user_id IN ({marks}) ORDER BY user_id"
+    return [row[0] for row in _query(statement, list(user_ids))]
+
+
 _COUNTED = "SELECT u.user_id, (SELECT COUNT(*) FROM catalogue_feedback f WHERE f.user_number = u.number)"
 _NO_FEEDBACK = "NOT EXISTS (SELECT 1 FROM catalogue_feedback f WHERE f.user_number = u.number)"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
+from typing import Any
 
 import uvicorn
 from django.core.management.base import CommandError
@@ -31,15 +32,16 @@ def open_port(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(listener: socket.socket, *, behind_proxy: bool) -> None:
+def serve(listener: socket.socket, *, behind_proxy: bool, app: Any = "recflow.asgi:application") -> None:
     """Answer requests until Ctrl+C or SIGTERM.
 
     Args:
         listener: from ``open_port``.
         behind_proxy: believe a proxy on this machine about the client's address.
+        app: what answers; a measurement puts something beside the usual one.
     """
     config = uvicorn.Config(
-        "recflow.asgi:application",
+        app,
         log_level="warning",
         access_log=False,
         proxy_headers=behind_proxy,

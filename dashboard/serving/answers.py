@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -18,7 +19,16 @@ from asgiref.sync import sync_to_async
 from dashboard import runs
 from dashboard.lists import NOBODY
 from dashboard.serving.plan import Plan, current_plan
-from dashboard.serving.rows import Rows, Seen, Standing, has_prepared, open_rows, read_prepared, read_standing
+from dashboard.serving.rows import (
+    Mark,
+    Rows,
+    Seen,
+    Standing,
+    has_prepared,
+    open_rows,
+    read_prepared,
+    read_standing,
+)
 from dashboard.store import now_us
 from recflow.data.feedback import UserHistory
 from recflow.data.types import MICROSECONDS_PER_DAY
@@ -96,10 +106,10 @@ class Answerer:
         self._ask_for_list = ask_for_list
         self._clock = clock
         self._plan: Plan | None = None
-        self._plan_mark: tuple[int, ...] | None = None
+        self._plan_mark: Mark | None = None
         self._shared: dict[tuple[str, str, tuple[str, ...]], tuple[float, Items]] = {}
 
-    async def answer(self, question: Question, mark: tuple[int, ...] | None) -> Answer:
+    async def answer(self, question: Question, mark: Mark | None) -> Answer:
         """What a user is recommended this moment.
 
         Args:
@@ -129,7 +139,7 @@ class Answerer:
         items = found.items[question.offset : question.wanted]
         return Answer(items, version, source, made_at, found.good_until_us)
 
-    async def plan(self, mark: tuple[int, ...] | None = None) -> Plan:
+    async def plan(self, mark: Mark | None = None) -> Plan:
         """The active flow, read again only when something was written since."""
         if self._plan is None or mark is None or mark[0] != self._plan_mark:
             self._plan = await sync_to_async(current_plan, thread_sensitive=False)(self._plan)
@@ -150,11 +160,12 @@ class Answerer:
     ) -> None:
         """Append what the user may be shown, until there is enough."""
         there = {item_id for item_id, _ in found.items}
-        left = [row for row in items if row[0] not in there]
+        left = (row for row in items if row[0] not in there)
         seen = Seen(plan.rules.negative if plan.recommend.replace_seen else None)
-        while left and len(found.items) < question.wanted:
-            size = question.wanted - len(found.items) + _SPARE
-            block, left = left[:size], left[size:]
+        while len(found.items) < question.wanted:
+            block = list(islice(left, question.wanted - len(found.items) + _SPARE))
+            if not block:
+                return
             ids = [item_id for item_id, _ in block]
             standing = await self.rows.read(read_standing, question.user_id, ids, seen)
             for row in block:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from dashboard.active import active_flow
 from dashboard.models import Activation
 from recflow.data.feedback import FeedbackRules
+from recflow.engine.block_run import nodes_that_wait
 from recflow.engine.flow import Flow, Node
 from recflow.engine.registry import NODE_TYPES
 from recflow.engine.settings import duration_seconds
 from recflow.nodes.data_source import Settings as DataSourceSettings
 from recflow.nodes.data_source import rules_of
-from recflow.nodes.ranker import KINDS
 from recflow.nodes.recommend import Settings as RecommendSettings
 
 #: Types whose lists are the same for everybody, up to what each user has seen.
@@ -78,7 +78,7 @@ def plan_of(flow: Flow, label: str, before: str | None = None) -> Plan:
         RecommendSettings(**end.settings) if end else RecommendSettings(),
         fallback,
         fallback is not None and all(node.type in IMPERSONAL for node in _leading_to(flow, fallback)),
-        any(_waits(node) for node in flow.nodes if not node.disabled),
+        bool(nodes_that_wait(flow)),
     )
 
 
@@ -99,10 +99,3 @@ def _leading_to(flow: Flow, node_id: str) -> list[Node]:
             found[name] = flow.node(name)
             todo += [edge.source for edge in flow.inputs_of(name)]
     return list(found.values())
-
-
-def _waits(node: Node) -> bool:
-    """Whether a node asks other machines."""
-    entry = NODE_TYPES[node.type]
-    kind = KINDS.get(getattr(entry.read_settings(node.settings), "kind", ""))
-    return entry.is_async and (kind is None or hasattr(kind, "rank_async"))

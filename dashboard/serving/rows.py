@@ -6,19 +6,23 @@ a hop to a thread and Django's layers cost a millisecond. Any other database is 
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
+import orjson
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import connections
 
+from dashboard.serving.sqlite_watch import watch
 from recflow.data.feedback import FeedbackRule
 
 T = TypeVar("T")
+#: Changes with every write.
+Mark = tuple[Any, ...]
 Query = Callable[[str, Sequence[Any]], list[tuple]]
 
 _PREPARED = "SELECT version, item_ids, scores, made_at_us FROM catalogue_prepared_list"
@@ -75,9 +79,8 @@ def read_prepared(query: Query, mark: str, versions: Sequence[str], user_id: str
         rows = query(f"{_PREPARED} WHERE version = {mark} AND user_id = {mark}", [version, user_id])
         if rows:
             name, item_ids, scores, made_at_us = rows[0]
-            return Prepared(
-                name, list(zip(json.loads(item_ids), json.loads(scores), strict=True)), made_at_us
-            )
+            numbers = [score if score is not None else 0.0 for score in orjson.loads(scores)]
+            return Prepared(name, list(zip(orjson.loads(item_ids), numbers, strict=True)), made_at_us)
     return None
 
 
@@ -109,12 +112,14 @@ class SqliteRows:
 
     def __init__(self) -> None:
         names = dict.fromkeys(("default", settings.CATALOGUE_DATABASE))
-        self._databases = [_open(connections[name].settings_dict["NAME"]) for name in names]
+        paths = [Path(connections[name].settings_dict["NAME"]) for name in names]
+        self._databases = [_open(path) for path in paths]
         self._catalogue = self._databases[-1]
+        self._marks = [watch(*pair) for pair in zip(self._databases, paths, strict=True)]
 
-    def mark(self) -> tuple[int, ...]:
+    def mark(self) -> Mark:
         """What changes with every transaction that any connection of any process commits."""
-        return tuple(database.execute("PRAGMA data_version").fetchone()[0] for database in self._databases)
+        return tuple([mark() for mark in self._marks])
 
     async def read(self, reader: Callable[..., T], *args: Any) -> T:
         """What one of the functions above finds."""
@@ -154,7 +159,7 @@ def open_rows() -> Rows:
     return SqliteRows() if connections[settings.CATALOGUE_DATABASE].vendor == "sqlite" else ThreadRows()
 
 
-def _open(path: Any) -> sqlite3.Connection:
+def _open(path: Path) -> sqlite3.Connection:
     # No read-only mode: with a write-ahead log a reader has to share its index.
     database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
     database.execute("PRAGMA query_only = 1")

@@ -12,9 +12,11 @@ from pydantic import SecretStr
 from dashboard import activation, drafts, runs
 from dashboard.api import serve
 from dashboard.catalogue import reading, writing
-from dashboard.models import PreparedList
+from dashboard.models import PreparedList, WantedList
+from dashboard.serving import waiting
 from dashboard.serving.answers import Answerer, Question
 from dashboard.serving.plan import plan_of
+from dashboard.serving.waiting import WaitingList
 from dashboard.store import now_us
 from recflow.asgi import application
 from recflow.data.records import FeedbackRecord, ItemRecord, UserRecord
@@ -222,6 +224,26 @@ class TestFallback:
             await answerer.answer(Question(user, n=1), answerer.rows.mark())
         answerer.rows.close()
         assert asked == ["old", "stranger"]
+
+
+class TestWaitingList:
+    async def test_users_that_exist_are_noted_once_and_strangers_never(self, shop, monkeypatch):
+        monkeypatch.setattr(waiting, "PERIOD_S", 0.0)
+        noted = WaitingList()
+        for user in ("bob", "ann", "bob", "stranger"):
+            noted.add(user)
+        await noted._writing
+        assert await a(lambda: sorted(WantedList.objects.values_list("user_id", flat=True))) == ["ann", "bob"]
+        noted.add("bob")
+        assert noted._new == set()
+
+    async def test_a_request_without_a_list_notes_its_user(self, activate, ids, monkeypatch):
+        monkeypatch.setattr(waiting, "PERIOD_S", 0.0)
+        serve.forget()
+        await a(prepare, await a(activate, drawing()), user="ann")
+        await ids("bob?n=1")
+        await serve.answerer()._ask_for_list.__self__._writing
+        assert await a(lambda: WantedList.objects.get().user_id) == "bob"
 
 
 class TestMemory:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+from argparse import SUPPRESS, ArgumentParser
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from dashboard.bench import expressions, models, preview, snapshot
+from dashboard.bench import expressions, models, preview, refresh, serve, snapshot
 from recflow.errors import RecflowError
 
 MOVIELENS = Path("../shared/data/ml-latest-small")
@@ -30,6 +30,13 @@ class Command(BaseCommand):
         part = parts.add_parser("models", help="time and NDCG@10 of the fitted models on MovieLens")
         part.add_argument("--data", type=Path, default=MOVIELENS, help="a MovieLens folder")
         part.add_argument("--seeds", type=int, default=3)
+        part = parts.add_parser("refresh", help="lists for everybody: from factors, and of a whole flow")
+        part.add_argument("--data", type=Path, default=MOVIELENS, help="a MovieLens folder")
+        part.add_argument("--users", type=int, default=30_000)
+        part.add_argument("--items", type=int, default=41_000)
+        part = parts.add_parser("serve", help="requests a second of /api/recommend beside a bare route")
+        part.add_argument("--seconds", type=int, default=5, help="of each of the five parts")
+        part.add_argument("--as-server", action="store_true", help=SUPPRESS)
 
     def handle(self, *args: Any, **options: Any) -> None:
         say = self.stdout.write
@@ -43,5 +50,17 @@ class Command(BaseCommand):
                     expressions.run(say, options["items"])
                 case "models":
                     models.run(say, options["data"], options["seeds"])
+                case "refresh":
+                    refresh.run(say, options["data"], options["users"], options["items"])
+                case "serve" if options["as_server"]:
+                    serve.serve_bench(self._say_at_once)
+                case "serve":
+                    serve.run(self._say_at_once, options["seconds"])
         except RecflowError as error:
             raise CommandError(error.message) from error
+        except serve.BenchFailed as error:
+            raise CommandError(str(error)) from error
+
+    def _say_at_once(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
