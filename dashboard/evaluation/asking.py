@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dashboard.evaluation.kept_answers import KeptAnswer, KeptAnswers
+from dashboard.evaluation.watching import Step, Watcher, run_watched
 from recflow.evaluation.questions import Answer, FittedRanker, Question
 from recflow.evaluation.splits import TrainingFeedback
 
@@ -99,7 +100,7 @@ class AskedRanker:
 
     def fit(self, train: TrainingFeedback, check: Callable[[], None]) -> FittedRanker:
         def answers(questions: Sequence[Question]) -> Iterator[Answer]:
-            self.ask_all(questions, check=check)
+            self.ask_all(questions, Watcher(check=check))
             for question in questions:
                 kept = self._kept.get(self._asker.key(question))
                 assert kept is not None
@@ -135,48 +136,35 @@ class AskedRanker:
             cost=sum(costs) * scale if len(costs) == len(found) else None,
         )
 
-    def ask_all(
-        self,
-        questions: Sequence[Question],
-        *,
-        check: Callable[[], None] = lambda: None,
-        on_progress: Callable[[int, int], None] = lambda done, total: None,
-    ) -> Asked:
+    def ask_all(self, questions: Sequence[Question], watcher: Watcher) -> Asked:
         """Ask what was not answered before, and keep the answers as they come.
 
         Args:
             questions: of any number of splits.
-            check: called between answers; raises to stop, which cancels what is in flight.
-            on_progress: hears how many of the missing are done.
+            watcher: hears how many are done; when it stops, what is in flight is cancelled.
         """
         missing = self.missing(questions)
         if not missing:
             return Asked(0, 0, 0.0, 0.0)
         began = time.perf_counter()
-        in_calls = asyncio.run(self._ask(missing, check, on_progress))
+        in_calls = run_watched(lambda say: self._ask(missing, say), watcher)
         seconds = time.perf_counter() - began
         return Asked(len(missing), min(self._in_flight, len(missing)), seconds, in_calls)
 
-    async def _ask(
-        self,
-        questions: Sequence[Question],
-        check: Callable[[], None],
-        on_progress: Callable[[int, int], None],
-    ) -> float:
+    async def _ask(self, questions: Sequence[Question], say: Callable[[Step], None]) -> float:
         """Seconds that the calls took, all together."""
         waiting = iter(questions)
         done, in_calls = 0, 0.0
-        on_progress(0, len(questions))
+        say(Step(0.0, f"asked 0 of {len(questions):,}"))
 
         async def work() -> None:
             nonlocal done, in_calls
             for question in waiting:
-                check()
                 answer, is_its_word = await self._asker.ask(question)
                 self._kept.add(self._asker.key(question), answer, in_file=is_its_word)
                 in_calls += answer.usage.get("seconds", 0.0)
                 done += 1
-                on_progress(done, len(questions))
+                say(Step(done / len(questions), f"asked {done:,} of {len(questions):,}"))
 
         workers = min(len(questions), max(1, round(self._in_flight * (1 + _AHEAD))))
         try:

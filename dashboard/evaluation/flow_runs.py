@@ -26,7 +26,7 @@ from scipy import sparse
 from dashboard.artifacts import ArtifactStore
 from dashboard.evaluation.datasets import Measured, history_in
 from dashboard.evaluation.heldout import HeldOut, hold_out_last
-from dashboard.evaluation.ranking_runs import Step, Watcher
+from dashboard.evaluation.watching import UNWATCHED, Step, Watcher, run_watched
 from dashboard.jobs.fitting import fit_missing
 from recflow.data.types import IndexVector
 from recflow.engine.check import blocking, check, label_of
@@ -103,7 +103,7 @@ def measure_flow(
     plan: FlowPlan,
     *,
     resources: Mapping[str, Any] | None = None,
-    watcher: Watcher = Watcher(),  # noqa: B008 - a frozen value
+    watcher: Watcher = UNWATCHED,
 ) -> dict[str, Any]:
     """The complete flow, and the flow without each recommender, on held-out likes.
 
@@ -132,7 +132,7 @@ def measure_flow(
         fit_missing([flow], held.snapshot, models, say=_listener(notes, watcher))
         services = Services(models, pool, Memo(), resources or {})
         judge = _Judge.over(held, plan.k)
-        lists = asyncio.run(_run_all(variants, held, judge, services, plan, watcher))
+        lists = run_watched(lambda say: _run_all(variants, held, judge, services, plan, say), watcher)
     return {
         "kind": "flow",
         "settings": plan.model_dump(mode="json"),
@@ -181,7 +181,7 @@ async def _run_all(
     judge: _Judge,
     services: Services,
     plan: FlowPlan,
-    watcher: Watcher,
+    say: Callable[[Step], None],
 ) -> dict[str, _Lists]:
     found = {name: _Lists.of(len(held)) for name in variants}
     mains = {name: _main_input(flow) for name, flow in variants.items()}
@@ -194,7 +194,6 @@ async def _run_all(
             # All variants of one user in a row: what they share is still in the memo.
             history = history_in(held.snapshot, int(held.users[row]))
             for name, flow in variants.items():
-                watcher.check()
                 request = RunRequest(
                     history, n=plan.k, now=held.snapshot.taken_at, seed=plan.seed, use_pins=False
                 )
@@ -206,7 +205,7 @@ async def _run_all(
                     into.values[metric][row] = value
             done += 1
             share = _FITTING + (1 - _FITTING) * done / len(held)
-            watcher.on_step(Step(share, f"{done:,} of {len(held):,} users"))
+            say(Step(share, f"{done:,} of {len(held):,} users"))
 
     try:
         async with asyncio.TaskGroup() as group:

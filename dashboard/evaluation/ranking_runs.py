@@ -6,8 +6,8 @@ All rankers get the same users, histories and candidates; see recflow.evaluation
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from dashboard.evaluation.asking import AskedRanker
 from dashboard.evaluation.datasets import Measured
 from dashboard.evaluation.rankers import BASELINE, CONTROLS, LABELS, MODELS
+from dashboard.evaluation.watching import UNWATCHED, Step, Watcher
 from recflow.evaluation.compare import Comparison, Progress, compare
 from recflow.evaluation.intervals import Estimate
 from recflow.evaluation.questions import Question, Ranker, questions_of
@@ -57,27 +58,6 @@ class Contestant:
     why_not: str = ""
 
 
-@dataclass(frozen=True)
-class Step:
-    """How far an evaluation is.
-
-    Args:
-        share: in [0, 1], of all of it.
-        text: what it is at.
-    """
-
-    share: float
-    text: str
-
-
-@dataclass(frozen=True)
-class Watcher:
-    """Who hears how far it is, and may stop it."""
-
-    on_step: Callable[[Step], None] = field(default=lambda step: None)
-    check: Callable[[], None] = field(default=lambda: None)
-
-
 def splits_of(plan: RankingPlan, measured: Measured) -> list[Split]:
     """One split per number of shots, over the same users and candidates."""
     shots = sorted(set(plan.shots))
@@ -94,7 +74,7 @@ def measure_rankers(
     measured: Measured,
     contestants: Sequence[Contestant],
     splits: Sequence[Split],
-    watcher: Watcher = Watcher(),
+    watcher: Watcher = UNWATCHED,
 ) -> dict[str, Any]:
     """Every contestant on every split, as a report: settings, data, and one row for each of the two.
 
@@ -111,13 +91,11 @@ def measure_rankers(
     busy: dict[str, Any] = {}
     # Waiting for others comes first and all at once: so the endpoint stays busy.
     for place, (name, ranker) in enumerate(asked.items()):
-        done = ranker.ask_all(
-            all_questions(splits),
-            check=watcher.check,
-            on_progress=lambda done, total, place=place: watcher.on_step(
-                Step(0.9 * (place + done / max(total, 1)) / len(asked), f"asked {done:,} of {total:,}")
-            ),
-        )
+
+        def tell_asked(step: Step, place: int = place) -> None:
+            watcher.on_step(Step(0.9 * (place + step.share) / len(asked), step.text))
+
+        done = ranker.ask_all(all_questions(splits), Watcher(tell_asked, watcher.check))
         busy[name] = done.described()
     start = 0.9 if asked else 0.0
     turns = {(name, split.shots): turn for turn, (split, name) in enumerate(_turns(splits, running))}

@@ -22,15 +22,15 @@ from dashboard.evaluation.contestants import ANSWERS, Entrants, contestants_of, 
 from dashboard.evaluation.datasets import DEFAULT_RULES, Measured, open_dataset
 from dashboard.evaluation.flow_runs import FlowPlan, measure_flow
 from dashboard.evaluation.model_askers import endpoint_of
-from dashboard.evaluation.rankers import LABELS
+from dashboard.evaluation.rankers import CONTROLS, LABELS
 from dashboard.evaluation.ranking_runs import (
     Contestant,
     RankingPlan,
-    Watcher,
     all_questions,
     measure_rankers,
     splits_of,
 )
+from dashboard.evaluation.watching import Watcher
 from dashboard.jobs import ledger
 from dashboard.jobs.fitting import rules_of_flow
 from dashboard.jobs.work import Work
@@ -79,7 +79,8 @@ def start(kind: str, chosen: dict[str, Any], *, author: str, confirmed: bool) ->
         row.flow_id, row.flow_version, row.subject = found.flow_id, found.version, found.flow.content_hash()
         row.title = f"{found.title} as a whole"
     else:
-        names = [LABELS.get(name, name) for name in plan.rankers]
+        measured = [name for name in plan.rankers if name not in CONTROLS] or plan.rankers
+        names = [LABELS[name] for name in measured]
         titles = [find_flow(name).title for name in plan.flows]
         row.title = shortened([*titles, *names])
         forecast = [] if confirmed else forecast_of(plan)

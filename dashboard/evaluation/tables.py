@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 _HEAD = ("ranker", "NDCG@{k}", "HR@{k}", "MRR", "to MF", "cover", "part", "fail", "tokens", "cost", "s/user")
-_WIDTHS = (34, 20, 8, 8, 20, 7, 6, 6, 10, 8, 8)
+_WIDTHS = (34, 17, 8, 8, 18, 7, 8, 8, 11, 9, 8)
 
 
 def ranking_table(report: Mapping[str, Any]) -> str:

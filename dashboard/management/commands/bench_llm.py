@@ -25,13 +25,12 @@ from dashboard.evaluation.rankers import ASKED, BASELINE, CONTROLS, LABELS, MODE
 from dashboard.evaluation.ranking_runs import (
     Contestant,
     RankingPlan,
-    Step,
-    Watcher,
     all_questions,
     measure_rankers,
     splits_of,
 )
 from dashboard.evaluation.tables import ranking_table
+from dashboard.evaluation.watching import Step, Watcher
 from dashboard.jobs.fitting import rules_of_flow
 from recflow.configuration import Configuration, ConfigurationError, read_configuration
 from recflow.data.feedback import FeedbackRule, FeedbackRules
@@ -111,8 +110,8 @@ class Command(BaseCommand):
         for name, busy in report["asked"].items():
             if busy["calls"]:
                 self._say(
-                    "{name}: {calls:,} calls in {seconds} s, {calls_per_second} a second; {busy_share:.0%} of the "
-                    "endpoint's own throughput at {in_flight} in flight (target: 90 %)".format(
+                    "{name}: {calls:,} calls in {seconds} s, {calls_per_second} a second; {busy_share:.0%} "
+                    "of the endpoint's own throughput at {in_flight} in flight (target: 90 %)".format(
                         name=name, **busy
                     )
                 )
