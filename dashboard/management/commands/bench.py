@@ -34,6 +34,10 @@ class Command(BaseCommand):
         part.add_argument("--data", type=Path, default=MOVIELENS, help="a MovieLens folder")
         part.add_argument("--users", type=int, default=30_000)
         part.add_argument("--items", type=int, default=41_000)
+        part = parts.add_parser("refresh", help="lists for everybody: from factors, and of a whole flow")
+        part.add_argument("--data", type=Path, default=MOVIELENS, help="a MovieLens folder")
+        part.add_argument("--users", type=int, default=30_000)
+        part.add_argument("--items", type=int, default=41_000)
         part = parts.add_parser("serve", help="requests a second of /api/recommend beside a bare route")
         part.add_argument("--seconds", type=int, default=5, help="of each of the five parts")
         part.add_argument("--as-server", action="store_true", help=SUPPRESS)
@@ -50,6 +54,8 @@ class Command(BaseCommand):
                     expressions.run(say, options["items"])
                 case "models":
                     models.run(say, options["data"], options["seeds"])
+                case "refresh":
+                    refresh.run(say, options["data"], options["users"], options["items"])
                 case "refresh":
                     refresh.run(say, options["data"], options["users"], options["items"])
                 case "serve" if options["as_server"]:
