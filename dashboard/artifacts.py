@@ -12,7 +12,7 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields
 from math import isfinite
 from pathlib import Path
@@ -183,6 +183,24 @@ class ArtifactStore:
                 self._loaded[spec.key] = artifact
             self._forget_old(spec.key)
             return artifact
+
+    def unused(self, used: Collection[str], fitted_before: float) -> list[str]:
+        """Keys of models that are not among the used ones and were last fitted before that moment.
+
+        Args:
+            used: keys of models that flows need.
+            fitted_before: Unix seconds; what somebody tried out a moment ago is kept for the next preview.
+        """
+        newest = {folder.name: self._versions(folder.name)[:1] for folder in sorted(self.folder.glob("*/"))}
+        return [
+            key
+            for key, version in newest.items()
+            if version and key not in used and int(version[0]) / 1000 < fitted_before
+        ]
+
+    def forget(self, key: str) -> None:
+        """Delete all versions of a model; who has loaded one keeps it."""
+        shutil.rmtree(self.folder / key, ignore_errors=True)
 
     def _versions(self, key: str) -> list[str]:
         found = (self.folder / key).glob("*/meta.json")

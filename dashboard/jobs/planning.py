@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from django.db.models import F
 from django.utils import timezone
 
 from dashboard.active import active_flow
 from dashboard.jobs import fitting, prepared, refreshing, snapshots
 from dashboard.jobs.fitting import models_with_periods
 from dashboard.jobs.snapshots import data_version
-from dashboard.models import LIVE, Job, JobState
+from dashboard.models import LIVE, Draft, Job, JobState
 from dashboard.runs import models
 from dashboard.store import catalogue_version
 from recflow.engine.check import blocking, check
-from recflow.engine.flow import Flow
+from recflow.engine.flow import Flow, load_flow
 
 #: Who asked for a job that nobody asked for.
 PLANNER = "planner"
@@ -27,6 +28,8 @@ SNAPSHOT_PERIOD_S = 600.0
 #: While data keep coming, at most this share of the time goes into lists, with so many seconds between.
 LISTS_SHARE = 0.1
 LISTS_REST_S = 60.0
+#: Models that somebody tried out and nobody uses are deleted after so many seconds.
+KEEP_UNUSED_S = 7 * 86_400.0
 #: Lists that could not be made, or were cancelled, are tried again after so many seconds.
 RETRY_LISTS_S = 600.0
 
@@ -38,6 +41,7 @@ def plan() -> None:
     if not blocking(check(flow)):
         plan_models(flow, catalogue)
         plan_lists(flow, label)
+        forget_models(flow)
     if is_new(catalogue) and not tried_lately(snapshots.KIND, SNAPSHOT_PERIOD_S):
         snapshots.ask(PLANNER)
 
@@ -52,6 +56,20 @@ def plan_models(flow: Flow, catalogue: str) -> None:
         )
         if is_due and not tried_lately(fitting.key_of(spec), period_s):
             fitting.ask(spec, PLANNER)
+
+
+def forget_models(active: Flow) -> None:
+    """Delete models that neither the active flow nor any flow's draft has needed for some days."""
+    before = timezone.now().timestamp() - KEEP_UNUSED_S
+    used = {spec.key for spec in fitting.models_of_flow(active)}
+    if not models.unused(used, before):
+        return
+    for draft in Draft.objects.filter(revision=F("flow__revision"), flow__archived=False):
+        flow = load_flow(draft.document)
+        if not blocking(check(flow)):
+            used |= {spec.key for spec in fitting.models_of_flow(flow)}
+    for key in models.unused(used, before):
+        models.forget(key)
 
 
 def plan_lists(flow: Flow, label: str) -> None:

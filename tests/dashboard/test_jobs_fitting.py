@@ -13,6 +13,7 @@ from dashboard import activation, drafts, runs
 from dashboard.catalogue import writing
 from dashboard.jobs import fitting, ledger, planning, runner, snapshots
 from dashboard.models import Job
+from dashboard.store import store
 from recflow.data.records import FeedbackRecord
 from recflow.engine.flow import load_flow
 from recflow.engine.registry import FITTERS
@@ -142,6 +143,15 @@ def test_a_runner_that_meets_an_error_goes_on(caplog, monkeypatch):
     assert "goes on after an error" in caplog.text
 
 
+def with_factors(n):
+    """The default flow with another number of factors."""
+    nodes = [
+        {**node, "settings": {"n_factors": n}} if node["type"] == "collaborative" else node
+        for node in CLASSIC["nodes"]
+    ]
+    return {**CLASSIC, "nodes": nodes}
+
+
 class TestPlanning:
     @pytest.fixture(autouse=True)
     def live(self, readers):
@@ -177,6 +187,21 @@ class TestPlanning:
         do_all()
         self.later(monkeypatch, days=9)
         assert self.due() & {fitting.key_of(MF), "snapshot"} == set()
+
+    def test_models_that_nobody_uses_go_after_a_week_and_those_of_drafts_stay(self, monkeypatch, models):
+        tried = load_flow(with_factors(4))
+        kept = load_flow(with_factors(8))
+        drafts.create("Another", kept.document(), "ada")
+        view = store.snapshot(fresh=True).view(MF.rules)
+        for flow in (tried, kept, FLOW):
+            models.fit(fitting.models_of_flow(flow)[0], view)
+        self.later(monkeypatch, days=6)
+        planning.plan()
+        assert len(list(models.folder.iterdir())) == 3
+        self.later(monkeypatch, days=8)
+        planning.plan()
+        expected = {fitting.models_of_flow(flow)[0].key for flow in (kept, FLOW)}
+        assert {folder.name for folder in models.folder.iterdir()} == expected
 
     def test_what_failed_waits_a_period(self, monkeypatch):
         job = fitting.ask(MF)

@@ -1,0 +1,36 @@
+"""The Tasks page in a real browser: a job is started, followed to its end, and its log is read."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+PATIENCE_MS = 30_000
+
+
+@pytest.fixture
+def tasks(server, chromium):
+    context = chromium.new_context(viewport={"width": 1200, "height": 900}, reduced_motion="reduce")
+    page, complaints = context.new_page(), []
+    page.on("pageerror", lambda error: complaints.append(f"page error: {error}"))
+    page.on("console", lambda said: said.type in ("error", "warning") and complaints.append(said.text))
+    page.goto(f"{server.url}/tasks")
+    page.wait_for_selector("html[data-ready='1']")
+    yield page
+    context.close()
+    assert complaints == []
+
+
+def test_a_model_is_trained_and_tells_how_well_it_ranks(tasks):
+    tasks.get_by_role("button", name="Train now: Matrix factorization").click()
+    finished = tasks.locator("#finished .job", has_text="asked by playground").first
+    expect(finished).to_contain_text(re.compile(r"fitted in .* NDCG@10 0\.\d"), timeout=PATIENCE_MS)
+    finished.get_by_text("Log").click()
+    expect(finished.locator("pre")).to_contain_text("fitted in")
+    versions = tasks.get_by_role("table", name="Versions of Matrix factorization")
+    expect(versions.locator("tbody tr").first).to_contain_text(re.compile(r"0\.\d{3}"))
+    expect(tasks.get_by_role("status")).to_have_text(re.compile("Train matrix factorization: Done"))
+
+
+def test_the_lists_of_the_live_version_are_there_soon_after_the_start(tasks):
+    expect(tasks.locator("#made")).to_contain_text(re.compile(r"8\d\d lists"), timeout=PATIENCE_MS)
