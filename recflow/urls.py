@@ -17,8 +17,10 @@ from dashboard.api import (
     tasks,
     users,
 )
-from dashboard.views import evaluation, pages, settings_page
+from dashboard.views import api_docs, data, evaluation, overview, pages, settings_page
+from dashboard.views import items as items_page
 from dashboard.views import tasks as tasks_page
+from dashboard.views import users as users_page
 
 for part in (users, items, feedback, recommenders, health):
     gorse.api.add_router("", part.router)
@@ -27,9 +29,17 @@ for part in (configuration,):
     admin.api.add_router("", part.router)
 
 urlpatterns = [
-    path("", pages.home, name="home"),
+    path("", overview.home, name="home"),
     path("flows", pages.flows, name="flows"),
     path("flows/<int:flow_id>", pages.editor, name="editor"),
+    path("users", users_page.users, name="users"),
+    path("user", users_page.user, name="user"),
+    path("items", items_page.items, name="items"),
+    path("item", items_page.item, name="item"),
+    path("data", data.data, name="data"),
+    path("data/import", data.take_in, name="import"),
+    path("data/export/<str:kind>.jsonl", data.export, name="export"),
+    path("data/purge", data.purge_data, name="purge"),
     path("tasks", tasks_page.page, name="tasks"),
     path("evaluation", evaluation.page, name="evaluation"),
     path("settings", settings_page.settings, name="settings"),
@@ -37,6 +47,8 @@ urlpatterns = [
         "login", LoginView.as_view(template_name="login.html", redirect_authenticated_user=True), name="login"
     ),
     path("logout", LogoutView.as_view(), name="logout"),
+    path("docs", api_docs.docs, name="docs"),
+    path("api/openapi.json", api_docs.openapi, name="openapi"),
     path("api/", editor.api.urls),
     path("api/", gorse.api.urls),
     path("api/", admin.api.urls),

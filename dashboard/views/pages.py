@@ -4,25 +4,15 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.csrf import ensure_csrf_cookie
 
 from dashboard import drafts
 from dashboard.access import page
-from dashboard.activation import active_version
 from dashboard.errors import NotFound, status_of
-from dashboard.models import Flow
 from recflow.errors import RecflowError
 from recflow.nodes.starters import STARTERS
-
-
-@page
-def home(request: HttpRequest) -> HttpResponse:
-    """The active flow's editor; without one the newest flow's, or the list to make one."""
-    active = active_version()
-    flow = active.flow if active else Flow.objects.filter(archived=False).order_by("-pk").first()
-    return redirect("editor", flow.pk) if flow else redirect("flows")
 
 
 @page

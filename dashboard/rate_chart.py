@@ -1,0 +1,123 @@
+"""The positive feedback rate by day as a picture: where its marks stand, in pixels with y growing down.
+
+A template draws them, so the page needs no script. Colors are the style sheet's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from math import ceil, floor, log10
+from typing import Any
+
+WIDTH, HEIGHT = 1040, 230
+LEFT, RIGHT, TOP, BOTTOM = 48, WIDTH - 12, 18, HEIGHT - 30
+_LABEL_WIDTH = 72
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Marks, ready to be drawn.
+
+    Args:
+        ticks: ``y`` and ``text`` of each line across.
+        labels: ``x`` and ``text`` below.
+        bands: paths of the 95 % intervals, one for each run of days without a gap.
+        lines: paths of the rate, likewise.
+        points: ``x``, ``y`` and ``title`` of each day with a rate.
+        marks: ``x``, ``text`` and ``title`` of each activation.
+    """
+
+    ticks: list[dict[str, Any]]
+    labels: list[dict[str, Any]]
+    bands: list[str]
+    lines: list[str]
+    points: list[dict[str, Any]]
+    marks: list[dict[str, Any]]
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = LEFT
+    right: int = RIGHT
+    top: int = TOP
+    bottom: int = BOTTOM
+
+
+def draw(days: list[dict[str, Any]], versions: list[dict[str, Any]]) -> Chart:
+    """The chart of what ``online_rates`` found; ``days`` must not be empty."""
+    step = (RIGHT - LEFT) / len(days)
+    ticks = ticks_to(max((day["high"] or 0.0 for day in days), default=0.0))
+
+    def x(place: float) -> float:
+        return round(LEFT + (place + 0.5) * step, 1)
+
+    def y(rate: float) -> float:
+        return round(BOTTOM - rate / ticks[-1] * (BOTTOM - TOP), 1)
+
+    digits = 0 if all(round(tick * 100, 6).is_integer() for tick in ticks) else 1
+    every = max(1, ceil(len(days) * _LABEL_WIDTH / (RIGHT - LEFT)))
+    runs = _unbroken(days)
+    first = datetime.combine(date.fromisoformat(days[0]["date"]), datetime.min.time(), UTC)
+    return Chart(
+        ticks=[{"y": y(tick), "text": f"{tick * 100:.{digits}f} %"} for tick in ticks],
+        labels=[
+            {"x": x(place), "text": f"{date.fromisoformat(day['date']):%d %b}"}
+            for place, day in enumerate(days)
+            if (len(days) - 1 - place) % every == 0
+        ],
+        bands=[
+            _path(
+                [(x(place), y(days[place]["high"])) for place in run]
+                + [(x(place), y(days[place]["low"])) for place in reversed(run)]
+            )
+            + "Z"
+            for run in runs
+        ],
+        lines=[_path([(x(place), y(days[place]["rate"])) for place in run]) for run in runs],
+        points=[
+            {"x": x(place), "y": y(days[place]["rate"]), "title": _title(days[place])}
+            for run in runs
+            for place in run
+        ],
+        marks=[
+            {
+                "x": round(LEFT + place * step, 1),
+                "text": f"v{version['version']}",
+                "title": f"{version['flow_name']}, version {version['version']}, live since "
+                f"{version['since']:%d %b %Y, %H:%M}",
+            }
+            for version in versions
+            if 0 <= (place := (version["since"] - first).total_seconds() / 86_400) <= len(days)
+        ],
+    )
+
+
+def ticks_to(top: float, wanted: int = 4) -> list[float]:
+    """Round numbers from 0 to at least ``top``, about so many."""
+    if not top > 0:
+        return [0.0, 0.5, 1.0]
+    rough = top / wanted
+    size = 10 ** floor(log10(rough))
+    step = next(factor * size for factor in (1, 2, 2.5, 5, 10) if factor * size >= rough * 0.999)
+    return [round(number * step, 10) for number in range(ceil(top / step - 1e-9) + 1)]
+
+
+def _unbroken(days: list[dict[str, Any]]) -> list[list[int]]:
+    """Places of days that have a rate, in runs: a day without one is a gap and no zero."""
+    runs: list[list[int]] = []
+    for place, day in enumerate(days):
+        if day["rate"] is None:
+            continue
+        if runs and runs[-1][-1] == place - 1:
+            runs[-1].append(place)
+        else:
+            runs.append([place])
+    return runs
+
+
+def _path(points: list[tuple[float, float]]) -> str:
+    return "M" + "L".join(f"{x} {y}" for x, y in points)
+
+
+def _title(day: dict[str, Any]) -> str:
+    rate, low, high = (f"{day[name] * 100:.1f} %" for name in ("rate", "low", "high"))
+    return f"{day['date']}: {rate} of {day['seen']:,} seen items, 95 % interval {low} to {high}"

@@ -1,0 +1,84 @@
+"""Data: take files in, give everything out, take everything away."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+
+from dashboard import exporting, overview
+from dashboard.access import page
+from dashboard.catalogue.purging import PURGED, purge
+from dashboard.errors import BadRequest, NotAllowed, NotFound, status_of
+from dashboard.importing import KINDS
+from dashboard.uploads import take_in_upload
+from dashboard.views.pages import message
+from recflow.errors import RecflowError
+
+logger = logging.getLogger(__name__)
+
+
+@page
+@require_GET
+def data(request: HttpRequest) -> HttpResponse:
+    return _shown(request, purged=next((what for what in PURGED if what == request.GET.get("purged")), ""))
+
+
+@page
+@require_POST
+def take_in(request: HttpRequest) -> HttpResponse:
+    try:
+        if not request.person.may("edit"):
+            raise NotAllowed(f"{request.person.name} may not import data")
+        if (upload := request.FILES.get("file")) is None:
+            raise BadRequest("Choose a file first")
+        kind = next((name for name in KINDS if name == request.POST.get("kind")), None)
+        taken = take_in_upload(upload, kind)
+    except RecflowError as error:
+        return _shown(request, status=status_of(error), import_problem=error.message)
+    return _shown(request, taken=taken)
+
+
+@page
+@require_GET
+def export(request: HttpRequest, kind: str) -> HttpResponse:
+    if kind not in exporting.READERS:
+        return message(request, NotFound(f"There are no {kind}: export users, items or feedback"))
+    headers = {"Content-Disposition": f'attachment; filename="{kind}.jsonl"', "X-Accel-Buffering": "no"}
+    return StreamingHttpResponse(
+        exporting.jsonl(kind), content_type="application/x-ndjson; charset=utf-8", headers=headers
+    )
+
+
+@page
+@require_POST
+def purge_data(request: HttpRequest) -> HttpResponse:
+    what, typed = request.POST.get("what", ""), request.POST.get("typed", "").strip().lower()
+    try:
+        if not request.person.may("publish"):
+            raise NotAllowed(f"{request.person.name} may not delete data: that takes a publisher")
+        wanted = next((one for one in PURGED if one == what), None)
+        if wanted is None:
+            raise BadRequest("Choose what is to be deleted")
+        if typed != f"delete {wanted}":
+            raise BadRequest(f"Nothing was deleted: type “delete {wanted}” to confirm, got “{typed[:40]}”")
+        gone = purge(wanted)
+    except RecflowError as error:
+        return _shown(request, status=status_of(error), purge_problem=error.message, what=what)
+    logger.warning("%s deleted %s: %s", request.person.name, wanted, gone)
+    return redirect(f"{reverse('data')}?purged={wanted}")
+
+
+def _shown(request: HttpRequest, *, status: int = 200, **more: Any) -> HttpResponse:
+    context = {
+        "counts": overview.counts(),
+        "kinds": KINDS,
+        "purgeable": PURGED,
+        "may_edit": request.person.may("edit"),
+        "may_purge": request.person.may("publish"),
+    }
+    return render(request, "data.html", context | more, status=status)

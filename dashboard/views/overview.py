@@ -1,0 +1,31 @@
+"""The Overview: what the installation holds, what is live, how people take it, what is wrong."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from dashboard import overview, rate_chart
+from dashboard.access import page
+from dashboard.jobs.fitting import rules_of_flow
+
+
+@page
+def home(request: HttpRequest) -> HttpResponse:
+    live = overview.live()
+    rules = rules_of_flow(live.flow)
+    states = overview.model_states(live.flow)
+    rates = overview.rates()
+    context = {
+        "counts": overview.counts(),
+        "live": live,
+        "models": states,
+        "troubles": overview.troubles(live, states),
+        "lists": overview.list_state(live),
+        "rates": rates,
+        "seen": sum(day["seen"] for day in rates["days"]),
+        "chart": rate_chart.draw(rates["days"], rates["versions"]),
+        "popular": overview.popular_items(rules),
+        "latest": overview.latest_items(rules),
+    }
+    return render(request, "overview.html", context)
