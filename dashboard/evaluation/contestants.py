@@ -5,10 +5,9 @@ A node is measured with its own settings: the parameters of its model, or its pr
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,21 +29,20 @@ from dashboard.evaluation.rankers import (
 )
 from dashboard.evaluation.ranking_runs import Contestant
 from dashboard.models import Flow as FlowRow
-from recflow.data.feedback import UserHistory
+from dashboard.outside import directory
+from dashboard.outside.spending import DayBudget
 from recflow.engine.check import label_of
-from recflow.engine.context import RunRequest
 from recflow.engine.flow import Flow, Node, load_flow
 from recflow.engine.registry import NODE_TYPES
 from recflow.errors import RecflowError
 from recflow.llm.endpoint import Endpoint
-from recflow.nodes.outside import Outside
+from recflow.nodes.outside import DEFAULT_ENDPOINT, Outside
 
 _NUMBERED = re.compile(r"#\d+\Z")
 #: Type of the nodes that are measured.
 RANKER = "ranker"
 #: Where answers of models are kept, one file for each model and way of asking.
 ANSWERS = settings.DATA_DIR / "evaluation" / "answers"
-NO_ENDPOINT = "No endpoint is configured: set base_url and chat_completion_model in [openai]"
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +52,8 @@ class Entrants:
     Args:
         measured: the data.
         seed: of all randomness.
-        endpoint: what "llm" asks; None leaves that row out of the measurement.
-        outside: endpoints that nodes name.
+        endpoint: what "llm" asks; None: the default endpoint.
+        outside: endpoints that nodes name, and what may be spent.
         in_flight: questions that may wait for one endpoint at the same time.
         answers: folder of kept answers; None keeps none.
     """
@@ -84,9 +82,11 @@ class Entrants:
             raise NotFound(f"There is no ranker {name!r}; there are {', '.join(LABELS)}")
         if name != ASKED:
             return Contestant(name, LABELS[name], named_ranker(name, self.tables, self.seed))
-        if self.endpoint is None:
-            return Contestant(name, LABELS[name], None, NO_ENDPOINT)
-        return Contestant(name, f"{LABELS[name]} ({self.endpoint.model})", self._chat(self.endpoint))
+        try:
+            endpoint = self.endpoint or self.outside.endpoint(DEFAULT_ENDPOINT).endpoint
+        except RecflowError as error:
+            return Contestant(name, LABELS[name], None, error.message)
+        return Contestant(name, f"{LABELS[name]} ({endpoint.model})", self._chat(endpoint))
 
     def nodes_of(self, flow: Flow, name: str) -> list[Contestant]:
         """The ranker nodes of a flow.
@@ -115,20 +115,28 @@ class Entrants:
             return keeping_order()
         endpoint = self.outside.endpoint(chosen.endpoint).endpoint
         if chosen.kind == "rerank":
-            return self._asked(RerankAsker(endpoint, self.measured.snapshot, self._type, chosen))
+            return self._asked(RerankAsker(**self._shown(endpoint), settings=chosen))
         return self._chat(endpoint, template=chosen.template(), settings=chosen)
 
     def _chat(self, endpoint: Endpoint, **how: Any) -> AskedRanker:
-        return self._asked(ChatAsker(endpoint, self.measured.snapshot, self._type, **how))
+        return self._asked(ChatAsker(**self._shown(endpoint), **how))
+
+    def _shown(self, endpoint: Endpoint) -> dict[str, Any]:
+        """What every asker is given; an endpoint without a width of its own gets ours."""
+        policy = endpoint.call_policy
+        wide = replace(policy, concurrency=policy.concurrency or self.in_flight)
+        rules = self.measured.rules.positive
+        return {
+            "endpoint": replace(endpoint, policy=wide),
+            "snapshot": self.measured.snapshot,
+            "feedback_type": rules[0].type if rules else "",
+            "budget": self.outside.budget,
+        }
 
     def _asked(self, asker: ChatAsker | RerankAsker) -> AskedRanker:
         file = self.answers / f"{asker.settings_key}.jsonl" if self.answers else None
-        return AskedRanker(asker, KeptAnswers(file), self.in_flight)
-
-    @property
-    def _type(self) -> str:
-        rules = self.measured.rules.positive
-        return rules[0].type if rules else ""
+        width = asker.endpoint.call_policy.concurrency
+        return AskedRanker(asker, KeptAnswers(file), min(width, self.in_flight))
 
 
 def contestants_of(names: Sequence[str], flows: Sequence[str], entrants: Entrants) -> list[Contestant]:
@@ -185,7 +193,8 @@ def _parted(name: str) -> tuple[str, int | None]:
     return (title, int(number)) if at and number.isdecimal() else (name, None)
 
 
-def outside_now(resources: Mapping[str, Any]) -> Outside:
-    """What the server lets a run call at this moment; for use outside an event loop."""
-    give = resources.get("outside")
-    return asyncio.run(give(RunRequest(UserHistory("")))) if give else Outside()
+def outside_now() -> Outside:
+    """What may be asked now, within what may be spent on one day; a run's own limit is for one user."""
+    found = directory.current()
+    budget = DayBudget(directory.book(), found.limits.day_tokens, found.limits.day_cost)
+    return Outside(endpoints=found.endpoints, budget=budget)

@@ -121,7 +121,7 @@ def measure_flow(
     refuse_problems(flow)
     began = time.perf_counter()
     held = hold_out_last(measured, n_users=plan.users, seed=plan.seed)
-    proposers = _proposers(flow) if plan.ablation else []
+    proposers = proposers_of(flow) if plan.ablation else []
     variants = {"": flow} | {node.id: without(flow, node.id) for node in proposers}
     variants = {name: variant for name, variant in variants.items() if not blocking(check(variant))}
     notes: list[str] = []
@@ -157,8 +157,15 @@ def without(flow: Flow, node_id: str) -> Flow:
     return flow.model_copy(update={"nodes": nodes})
 
 
-def _proposers(flow: Flow) -> list[Node]:
+def proposers_of(flow: Flow) -> list[Node]:
+    """The nodes that are switched off in turn."""
     return [node for node in flow.nodes if NODE_TYPES[node.type].family == PROPOSING and not node.disabled]
+
+
+def asks_others(node: Node) -> bool:
+    """Whether running this node calls other machines: it names an endpoint, an address or a script."""
+    chosen = NODE_TYPES[node.type].read_settings(node.settings)
+    return any(hasattr(chosen, name) for name in ("endpoint", "url", "script"))
 
 
 @dataclass(eq=False)

@@ -17,6 +17,7 @@ from recflow.configuration import OpenAISection
 from recflow.data.snapshot import Snapshot
 from recflow.errors import ServiceError
 from recflow.evaluation.questions import Question
+from recflow.llm.budget import Budget
 from recflow.llm.chat import estimate_tokens
 from recflow.llm.endpoint import Endpoint, Price
 from recflow.llm.outcome import LlmRanking
@@ -74,11 +75,13 @@ class _RecordsAsker(ABC):
         endpoint: where the model is.
         snapshot: what users and items look like.
         feedback_type: what the entries of a history are called.
+        budget: asked before every call; a question it refuses counts as failed.
     """
 
     endpoint: Endpoint
     snapshot: Snapshot
     feedback_type: str
+    budget: Budget | None = field(default=None, kw_only=True)
     _items: dict[int, Record] = field(default_factory=dict, repr=False, kw_only=True)
 
     @abstractmethod
@@ -150,7 +153,7 @@ class ChatAsker(_RecordsAsker):
         return [words, self.settings.model_dump(mode="json"), PARSER_VERSION]
 
     async def _rank(self, told: Told) -> LlmRanking:
-        return await rank_with_llm(self.endpoint, self.template, *told, self.settings)
+        return await rank_with_llm(self.endpoint, self.template, *told, self.settings, budget=self.budget)
 
     async def estimate(self, question: Question) -> tuple[int, float | None]:
         options = self.settings.prompt_options(self.endpoint.context_tokens)
@@ -170,7 +173,7 @@ class RerankAsker(_RecordsAsker):
         return ["rerank", self.settings.model_dump(mode="json")]
 
     async def _rank(self, told: Told) -> LlmRanking:
-        return await rank_with_reranker(self.endpoint, *told, self.settings)
+        return await rank_with_reranker(self.endpoint, *told, self.settings, budget=self.budget)
 
     async def estimate(self, question: Question) -> tuple[int, float | None]:
         _, history, candidates = self._told(question)

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Literal
 
-from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 from pydantic import ValidationError
@@ -20,8 +19,7 @@ from dashboard.errors import BadRequest, Blocked, Conflict, NotFound
 from dashboard.evaluation.asking import AskedRanker
 from dashboard.evaluation.contestants import ANSWERS, Entrants, contestants_of, find_flow, outside_now
 from dashboard.evaluation.datasets import DEFAULT_RULES, Measured, open_dataset
-from dashboard.evaluation.flow_runs import FlowPlan, measure_flow
-from dashboard.evaluation.model_askers import endpoint_of
+from dashboard.evaluation.flow_runs import FlowPlan, asks_others, measure_flow, proposers_of
 from dashboard.evaluation.rankers import CONTROLS, LABELS
 from dashboard.evaluation.ranking_runs import (
     Contestant,
@@ -36,10 +34,9 @@ from dashboard.jobs.fitting import rules_of_flow
 from dashboard.jobs.work import Work
 from dashboard.models import LIVE, Evaluation, Job
 from recflow.engine.check import blocking, check
+from recflow.engine.flow import Flow
 
 KIND = "evaluate"
-#: Questions to one model at the same time.
-IN_FLIGHT = 32
 #: Newest evaluations in the list.
 LISTED = 100
 
@@ -78,6 +75,11 @@ def start(kind: str, chosen: dict[str, Any], *, author: str, confirmed: bool) ->
             raise Blocked(f"{found.title} cannot be measured: {problems[0].message}")
         row.flow_id, row.flow_version, row.subject = found.flow_id, found.version, found.flow.content_hash()
         row.title = f"{found.title} as a whole"
+        if not confirmed and (calls := calls_of(found.flow, plan)):
+            raise Conflict(
+                f"This flow asks other machines: up to {calls:,} times, for every user in every variant",
+                forecast=[{"name": found.title, "calls": calls, "tokens": None, "cost": None}],
+            )
     else:
         measured = [name for name in plan.rankers if name not in CONTROLS] or plan.rankers
         names = [LABELS[name] for name in measured]
@@ -130,6 +132,15 @@ def forecast_of(plan: RankingPlan) -> list[dict[str, Any]]:
     questions = all_questions(splits_of(plan, measured))
     forecasts = [(one, one.ranker.forecast(questions)) for one in asked]
     return [{"name": one.label, **asdict(found)} for one, found in forecasts if found.calls]
+
+
+def calls_of(flow: Flow, plan: FlowRunPlan) -> int:
+    """How often measuring a flow may ask other machines, at most: what variants share is asked once."""
+    asking = sum(asks_others(node) for node in flow.nodes if not node.disabled)
+    if not asking:
+        return 0
+    n_users = plan.users or Measured(open_dataset(), rules_of_flow(flow)).snapshot.n_users
+    return asking * n_users * (1 + (len(proposers_of(flow)) if plan.ablation else 0))
 
 
 def run(work: Work) -> str:
@@ -230,9 +241,7 @@ def shortened(names: Sequence[str], most: int = 4) -> str:
 def _prepared(plan: RankingPlan) -> tuple[Measured, list[Contestant]]:
     rules = rules_of_flow(find_flow(plan.flows[0]).flow) if plan.flows else DEFAULT_RULES
     measured = Measured(open_dataset(), rules)
-    outside = outside_now(previews.services.resources)
-    endpoint = endpoint_of(settings.CONFIGURATION.openai, in_flight=IN_FLIGHT)
-    entrants = Entrants(measured, plan.seed, endpoint, outside, IN_FLIGHT, ANSWERS)
+    entrants = Entrants(measured, plan.seed, outside=outside_now(), answers=ANSWERS)
     return measured, contestants_of(plan.rankers, plan.flows, entrants)
 
 

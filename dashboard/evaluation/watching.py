@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from recflow.outbound.client import close_clients
+
 T = TypeVar("T")
 
 #: Seconds between two looks at whether to go on.
@@ -66,7 +68,10 @@ def run_watched(work: Callable[[Callable[[Step], None]], Coroutine[Any, Any, T]]
         assert task is not None
         running.append((asyncio.get_running_loop(), task))
         started.set()
-        return await work(lambda step: newest.__setitem__(slice(None), [step]))
+        try:
+            return await work(lambda step: newest.__setitem__(slice(None), [step]))
+        finally:
+            await close_clients()  # connections belong to this loop, which ends here
 
     def tell() -> None:
         if newest:

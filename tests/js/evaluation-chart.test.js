@@ -48,7 +48,7 @@ test("a day without anything seen is a gap, and a mark stands at its moment", ()
 
 test("numbers are written with a real minus, their interval, and the unit that fits", () => {
   assert.equal(signed(-0.0123, 2), "−0.01");
-  assert.equal(signed(-0.0001, 2), "±0.00");
+  assert.equal(signed(-0.0001, 2), "0.00");
   assert.equal(signedPercent(-0.008), "−0.8 %");
   assert.equal(withInterval(0.4321, 0.4, 0.5), "0.432 ±0.050");
   assert.equal(withInterval(0.4, null, null), "0.400");

@@ -10,13 +10,13 @@ import os
 import sys
 import time
 from argparse import ArgumentParser
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 from django.core.management.base import BaseCommand, CommandError
 
-from dashboard import runs
 from dashboard.evaluation.asking import AskedRanker, Forecast
 from dashboard.evaluation.contestants import ANSWERS, Entrants, contestants_of, find_flow, outside_now
 from dashboard.evaluation.datasets import DEFAULT_RULES, OWN, Measured, open_dataset
@@ -38,6 +38,7 @@ from recflow.engine.flow import load_flow
 from recflow.errors import RecflowError
 from recflow.interop.gorse_config import config_to_flow
 from recflow.llm.endpoint import Price
+from recflow.nodes.outside import DEFAULT_ENDPOINT
 
 
 class Command(BaseCommand):
@@ -82,15 +83,13 @@ class Command(BaseCommand):
         measured = Measured(open_dataset(options["data"]), _rules(options, configuration))
         self._say("{users:,} users, {items:,} items, {positive:,} positives".format(**measured.described()))
         splits = splits_of(plan, measured)
-        price = Price(*options["price"]) if options["price"] else None
-        entrants = Entrants(
-            measured,
-            plan.seed,
-            endpoint_of(configuration.openai, in_flight=options["in_flight"], price=price),
-            outside_now(runs.services.resources),
-            options["in_flight"],
-            ANSWERS,
-        )
+        outside = outside_now()
+        endpoint = endpoint_of(configuration.openai, in_flight=options["in_flight"])
+        if endpoint is None and DEFAULT_ENDPOINT in outside.endpoints:
+            endpoint = outside.endpoints[DEFAULT_ENDPOINT].endpoint
+        if endpoint is not None and options["price"]:
+            endpoint = replace(endpoint, price=Price(*options["price"]))
+        entrants = Entrants(measured, plan.seed, endpoint, outside, options["in_flight"], ANSWERS)
         contestants = contestants_of(plan.rankers, plan.flows, entrants)
         self._confirm_costs(contestants, splits, skip=options["yes"])
         bar = _Bar()

@@ -48,7 +48,7 @@ function partsTable(report) {
   const rows = report.ablation.map((part) => (part.not_measured
     ? make("tr.is-missing", {}, make("th", { scope: "row" }, part.name), make("td", { colSpan: 4 }, part.not_measured))
     : make("tr", {}, make("th", { scope: "row" }, part.name),
-      make(`td.is-number.${verdictClass(part.ndcg)}`, {}, `${signed(part.ndcg.mean, 4)} ±${plain(half(part.ndcg), 4)}`),
+      make(`td.is-number.${verdictClass(part.ndcg)}`, {}, part.lists_changed === 0 ? "no change" : `${signed(part.ndcg.mean, 4)} ±${plain(half(part.ndcg), 4)}`),
       make("td.is-number", {}, part.relative.mean == null ? DASH : signedPercent(part.relative.mean)),
       make("td.is-number", {}, signed(part.recall.mean, 4)), make("td.is-number", {}, percent(part.lists_changed, 0)))));
   const whole = make("tr", {}, make("th", { scope: "row" }, "nothing: the whole flow"), make("td.is-number", {}, withInterval(report.metrics.ndcg.mean, report.metrics.ndcg.low, report.metrics.ndcg.high, 4)), make("td.is-number", {}, DASH), make("td.is-number", {}, plain(report.metrics.recall.mean, 4)), make("td.is-number", {}, DASH));

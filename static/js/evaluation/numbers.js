@@ -12,12 +12,12 @@ export function percent(value, digits = 1) {
   return value == null ? DASH : `${(value * 100).toFixed(digits)} %`;
 }
 
-/** With its sign, a real minus among them. */
+/** With its sign, a real minus among them; what rounds to nothing has none. */
 export function signed(value, digits = 3) {
   if (value == null) return DASH;
   const text = Math.abs(value).toFixed(digits);
   const isZero = Number(text) === 0;
-  return isZero ? `±${text}` : `${value < 0 ? "−" : "+"}${text}`;
+  return isZero ? text : `${value < 0 ? "−" : "+"}${text}`;
 }
 
 /** The signed share that a change is of the whole: −0.8 %. */
