@@ -82,6 +82,15 @@ def allowed(request: HttpRequest, action: Action) -> Person:
     return person
 
 
+def allow(action: Action) -> Callable[[HttpRequest], Person]:
+    """Ninja's ``auth`` of an endpoint for people who may do this; its result is ``request.auth``."""
+
+    def guard(request: HttpRequest) -> Person:
+        return allowed(request, action)
+
+    return guard
+
+
 def role_of(user: Any) -> Role:
     """What was granted last; a superuser to whom nothing was granted publishes, everybody else looks."""
     granted = set(user.groups.values_list("name", flat=True))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -11,7 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI, Query, Schema
 from ninja.errors import HttpError, ValidationError
 
-from dashboard import access, activation, drafts
+from dashboard import activation, drafts
+from dashboard.access import allow
 from dashboard.api import asking, evaluation, expressions, preview, services
 from dashboard.api.bodies import StrictJson, unwrapped
 from dashboard.errors import NotFound, as_object, status_of
@@ -24,15 +24,6 @@ from recflow.nodes.starters import DEFAULT, STARTERS
 api = NinjaAPI(
     title="RecFlow editor", urls_namespace="editor", docs_url=None, openapi_url=None, parser=StrictJson()
 )
-
-
-def allow(action: access.Action) -> Callable[[HttpRequest], access.Person]:
-    """Ninja's ``auth`` for people who may do this; its result is ``request.auth``."""
-
-    def guard(request: HttpRequest) -> access.Person:
-        return access.allowed(request, action)
-
-    return guard
 
 
 view, edit, publish = allow("view"), allow("edit"), allow("publish")
