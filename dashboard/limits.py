@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 
+from dashboard.access import person_of_scope
 from dashboard.api.bodies import too_large
 
 #: A client that sends more than allowed is read this far, so that it gets to see the answer.
 READ_ANYWAY = 100 * 1024 * 1024
+#: A file sent with the form of the Data page; larger ones are for the command line.
+MAX_IMPORT = 4 * 1024**3
 
 
 class _TooMuch(Exception):
     """The body has passed the limit while it was being read."""
 
 
-def limit_body(app: Any) -> Any:
-    """ASGI: answers 413 for a body over DATA_UPLOAD_MAX_MEMORY_SIZE, announced or not."""
+async def usual(scope: dict[str, Any]) -> int:
+    """Bytes that a body may have wherever nothing else is said."""
+    return settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+
+
+async def for_import(scope: dict[str, Any]) -> int:
+    """Bytes that an imported file may have; only people who may import can fill the disk with it.
+
+    ``scope["user"]`` is Channels' doing.
+    """
+    person = await sync_to_async(person_of_scope)(scope)
+    return MAX_IMPORT if person is not None and person.may("edit") else await usual(scope)
+
+
+def limit_body(app: Any, limit: Callable[[dict[str, Any]], Awaitable[int]] = usual) -> Any:
+    """ASGI: answers 413 for a body over the limit, announced or not."""
 
     async def limited(scope: dict[str, Any], receive: Any, send: Any) -> None:
-        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        most = await limit(scope)
         seen = 0
         ended = False
 

@@ -6,6 +6,7 @@ rate by day, which goes through all feedback, is worked out once a snapshot.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -33,7 +34,22 @@ from recflow.engine.registry import FITTERS
 DAYS = 28
 SHOWN_ITEMS = 8
 
-_rates: dict[tuple[str, int], dict[str, Any]] = {}
+#: Under a stream of writes the rates are worked out anew only after this many times what that took.
+_REST = 20
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Rates that were worked out: of which database and how many activations, of which snapshot."""
+
+    about: tuple[str, int]
+    version: str
+    n_feedback: int
+    good_until: float
+    found: dict[str, Any]
+
+
+_kept: _Kept | None = None
 
 
 @dataclass(frozen=True)
@@ -214,14 +230,26 @@ def list_state(live: Live) -> ListState:
 
 
 def rates() -> dict[str, Any]:
-    """Positive feedback rates by day and by version; kept until the data or what is live changes."""
+    """Positive feedback rates by day and by version, of this snapshot or one of a moment ago."""
+    global _kept
     snapshot = store.snapshot()
-    key = (snapshot.version, Activation.objects.count())
-    if key not in _rates:
+    about = (snapshot.version.partition("-")[0], Activation.objects.count())
+    is_good = (
+        _kept is not None
+        and _kept.about == about
+        and (
+            _kept.version == snapshot.version
+            # data that went must not be shown any more; data that came can wait a moment
+            or (time.monotonic() < _kept.good_until and _kept.n_feedback <= len(snapshot.feedback))
+        )
+    )
+    if not is_good:
+        began = time.monotonic()
         found = online_rates(snapshot, days=DAYS)
-        _rates.clear()  # older snapshots do not come back
-        _rates[key] = found
-    return _rates[key]
+        ended = time.monotonic()
+        until = ended + _REST * (ended - began)
+        _kept = _Kept(about, snapshot.version, len(snapshot.feedback), until, found)
+    return _kept.found
 
 
 def popular_items(rules: FeedbackRules) -> list[ShownItem]:

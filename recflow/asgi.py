@@ -21,13 +21,17 @@ from django.conf import settings
 
 from dashboard.api import serve
 from dashboard.lifespan import lifespan
-from dashboard.limits import limit_body
+from dashboard.limits import for_import, limit_body
 from dashboard.request_log import observed
 from dashboard.routing import websocket_urlpatterns
 from dashboard.static_files import StaticForEver
 
+#: Where the Data page sends files; its view has the same address in urls.py.
+IMPORTS = "/data/import"
+
 static_files = observed(StaticForEver(settings.STATIC_DIR, settings.STATIC_URL))
 pages = observed(limit_body(django))
+imports = observed(AuthMiddlewareStack(limit_body(django, for_import)))
 sockets = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
 
 
@@ -41,5 +45,7 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
         await serve.recommend(scope, receive, send)
     elif scope["path"].startswith("/static/"):
         await static_files(scope, receive, send)
+    elif scope["path"] == IMPORTS:
+        await imports(scope, receive, send)
     else:
         await pages(scope, receive, send)

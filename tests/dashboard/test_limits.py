@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from django.urls import reverse
 
-from dashboard.limits import limit_body
+from dashboard.access import Person
+from dashboard.limits import for_import, limit_body
+from recflow import asgi
 
 
 async def ask(app, chunks, length=None):
@@ -36,7 +39,9 @@ def app(settings):
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": str(size).encode()})
 
-    return limit_body(counts)
+    limited = limit_body(counts)
+    limited.__wrapped__ = counts
+    return limited
 
 
 async def test_a_body_of_just_the_limit_passes(app):
@@ -61,3 +66,20 @@ async def test_a_client_that_never_stops_is_not_read_for_ever(app, monkeypatch):
     status, _, left = await ask(app, [b"x" * 2**20] * 50)
     assert status == 413
     assert len(left) == 46
+
+
+@pytest.mark.parametrize(("role", "status"), [(None, 413), ("viewer", 413), ("editor", 200)])
+async def test_only_who_may_import_may_send_large_files(app, monkeypatch, role, status):
+    person = role and Person("eve", role)
+    monkeypatch.setattr("dashboard.limits.person_of_scope", lambda scope: person)
+    assert (await ask(limit_body(app.__wrapped__, for_import), [b"x" * 2**20] * 3))[0] == status
+
+
+async def test_an_imported_file_has_a_limit_too(app, monkeypatch):
+    monkeypatch.setattr("dashboard.limits.person_of_scope", lambda scope: Person("eve", "editor"))
+    monkeypatch.setattr("dashboard.limits.MAX_IMPORT", 2**21)
+    assert (await ask(limit_body(app.__wrapped__, for_import), [b"x"], length=2**21 + 1))[0] == 413
+
+
+def test_the_import_form_is_sent_to_where_large_files_may_go():
+    assert reverse("import") == asgi.IMPORTS
