@@ -156,9 +156,10 @@ class ArtifactStore:
             if only_if_missing and (there := self.newest(spec)) is not None:
                 return there
             began = time.monotonic()
-            model = FITTERS[spec.kind].fit(
-                view, dict(spec.params), np.random.default_rng(seed), progress, check
-            )
+            fitter, params = FITTERS[spec.kind], dict(spec.params)
+            if fitter.carry is not None and (newest := self.newest(spec)) is not None:
+                params = fitter.carry(newest.model, params, view)
+            model = fitter.fit(view, params, np.random.default_rng(seed), progress, check)
             meta = {
                 "kind": spec.kind,
                 "params": dict(spec.params),

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from recflow.data.feedback import FeedbackRules
+from recflow.data.snapshot import TrainingView
 from recflow.data.types import IndexVector
 from recflow.engine import flow as flow_limits
 from recflow.engine.values import Candidates, RunOptions, UserContext
@@ -321,6 +322,7 @@ class Fitter:
     users)`` brings it to the numbers of a newer snapshot; what the model never saw must come out without a
     score. ``users`` is None unless the kind ``knows_users``. ``measure(view, params, rng, check)`` says how
     well such a model ranks, as name -> value, from feedback that it holds out of a fit of its own.
+    ``carry(model, params, view)`` gives the parameters of the next fit what the newest model has learned.
     """
 
     kind: str
@@ -331,6 +333,7 @@ class Fitter:
     cost: Callable[[Any, Mapping[str, Any]], float] = field(default=lambda view, params: 0.0)
     knows_users: bool = False
     measure: Callable[..., dict[str, float]] | None = None
+    carry: Callable[[Any, dict[str, Any], TrainingView], dict[str, Any]] | None = None
 
 
 FITTERS: dict[str, Fitter] = {}
@@ -345,6 +348,7 @@ def fits(
     cost: Callable[[Any, Mapping[str, Any]], float] = lambda view, params: 0.0,
     knows_users: bool = False,
     measure: Callable[..., dict[str, float]] | None = None,
+    carry: Callable[[Any, dict[str, Any], TrainingView], dict[str, Any]] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register the decorated function as the fitter of a kind of model.
 
@@ -356,10 +360,11 @@ def fits(
         cost: (view, params) -> about how many seconds it takes; a preview fits cheap ones itself.
         knows_users: the model holds something for each user, so users have to be renumbered too.
         measure: how well such a model ranks; background jobs ask for it and show it.
+        carry: what a new fit takes over from the newest model, such as settings found by a search.
     """
 
     def register(fit: Callable[..., Any]) -> Callable[..., Any]:
-        FITTERS[kind] = Fitter(kind, label, model, fit, remap, cost, knows_users, measure)
+        FITTERS[kind] = Fitter(kind, label, model, fit, remap, cost, knows_users, measure, carry)
         return fit
 
     return register

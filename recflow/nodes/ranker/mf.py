@@ -48,6 +48,7 @@ def models(settings: MfSettings, rules: FeedbackRules) -> list[ModelSpec]:
         n_factors=settings.n_factors,
         n_epochs=settings.n_epochs,
         regularization=settings.regularization,
+        patience=0,
     )
     return [ModelSpec("mf", asdict(chosen), rules)]
 
