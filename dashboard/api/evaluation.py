@@ -23,6 +23,7 @@ from dashboard.models import Evaluation, Job
 from dashboard.models import Flow as FlowRow
 from dashboard.store import now_us, store
 from recflow.engine.flow import load_flow
+from recflow.outbound.client import close_clients
 
 router = Router()
 #: Measuring costs time, and perhaps money: looking at it does not.
@@ -141,18 +142,17 @@ def result_difference(
     active = active_version()
     if active is None:
         return {"active": None, "users_asked": 0, "users": 0, "groups": [], "rows": []}
-    found = asyncio.run(
-        compare_results(
-            load_flow(active.document),
-            load_flow(saved.document),
-            store.snapshot(),
-            previews.services,
-            now=now_us(),
-            n=n,
-            per_group=per_group,
-            seed=seed,
-        )
-    )
+    before, after, snapshot = load_flow(active.document), load_flow(saved.document), store.snapshot()
+
+    async def compared() -> dict[str, Any]:
+        try:
+            return await compare_results(
+                before, after, snapshot, previews.services, now=now_us(), n=n, per_group=per_group, seed=seed
+            )
+        finally:
+            await close_clients()  # connections belong to this loop, which ends here
+
+    found = asyncio.run(compared())
     return {"active": address_of(active), **found}
 
 
