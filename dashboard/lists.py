@@ -24,7 +24,7 @@ from recflow.engine.executor import execute
 from recflow.engine.flow import Flow, Node
 from recflow.engine.registry import NODE_TYPES
 from recflow.engine.values import RunOptions
-from recflow.errors import NotTrained
+from recflow.errors import DataError
 from recflow.nodes import data_source, item_to_item, user_to_user
 
 #: A stranger: what does not depend on the user is asked for in this name.
@@ -108,7 +108,7 @@ def neighbors_of_item(node: Node, item_id: str, categories: Sequence[str] = ()) 
     settings = NODE_TYPES[node.type].read_settings(node.settings)
     try:
         model = runs.models.get(item_to_item.models(settings, view.rules)[0], view)
-    except NotTrained:
+    except DataError:  # not trained yet, or nothing to train on
         return Listing([], snapshot.taken_at)
     if index is None or index >= len(model.indices):
         return Listing([], snapshot.taken_at)

@@ -17,7 +17,7 @@ from dashboard.api import (
     tasks,
     users,
 )
-from dashboard.views import data, evaluation, overview, pages, settings_page
+from dashboard.views import api_docs, data, evaluation, overview, pages, settings_page
 from dashboard.views import items as items_page
 from dashboard.views import tasks as tasks_page
 from dashboard.views import users as users_page
@@ -47,6 +47,8 @@ urlpatterns = [
         "login", LoginView.as_view(template_name="login.html", redirect_authenticated_user=True), name="login"
     ),
     path("logout", LogoutView.as_view(), name="logout"),
+    path("docs", api_docs.docs, name="docs"),
+    path("api/openapi.json", api_docs.openapi, name="openapi"),
     path("api/", editor.api.urls),
     path("api/", gorse.api.urls),
     path("api/", admin.api.urls),

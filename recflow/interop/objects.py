@@ -97,7 +97,7 @@ def to_object(record: Record) -> dict[str, object]:
                 "FeedbackType": record.type,
                 "UserId": record.user_id,
                 "ItemId": record.item_id,
-                "Value": int(record.value) if record.value.is_integer() else record.value,
+                "Value": _shortest(record.value),
                 "Timestamp": format_time(record.time_us),
                 "Updated": format_time(updated_us),
                 "Comment": record.comment,
@@ -130,6 +130,11 @@ def check_ids(record: Record) -> None:
             raise BadRecord(f"{field} may not hold a slash, got {text[:64]!r}")
         if "\0" in text:
             raise BadRecord(f"{field} may not hold a null character, got {text[:64]!r}")
+
+
+def _shortest(value: float) -> float:
+    """A whole number without its point, as Go writes it, where a float tells whole numbers apart."""
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 
 def _lower(fields: Mapping[str, object]) -> dict[str, object]:

@@ -202,6 +202,10 @@ class TestFeedback:
             Value=5, Timestamp="2024-03-01T00:00:00Z", Updated="2024-03-02T00:00:00Z", Comment="new"
         )
 
+    def test_a_value_beyond_whole_numbers_comes_back(self, call):
+        call("post", "/feedback", [like(Value=1e300)])
+        assert self.one(call)["Value"] == 1e300
+
     def test_put_overwrites(self, call):
         call("post", "/feedback", [like(Value=2, Timestamp="2024-03-02")])
         call("put", "/feedback", [like(Value=3, Timestamp="2024-03-01")])
@@ -320,7 +324,7 @@ class TestConventions:
         call("post", "/users", [{"UserId": "a"}, {"UserId": "b"}])
         assert len(call("get", "/users?n=")["Users"]) == 1
 
-    @pytest.mark.parametrize("cursor", ["!!!", "gA==", "YQ"])
+    @pytest.mark.parametrize("cursor", ["!!!", "gA==", "YQ", "😍"])
     def test_a_cursor_that_is_none_is_refused(self, call, cursor):
         assert "cursor" in call("get", f"/users?cursor={cursor}", status=400)
 

@@ -155,6 +155,20 @@ class TestNeighbors:
         assert ids("/item/b/neighbors/vowel") == ["a"]
         assert get("/item/nothing/neighbors") == []
 
+    def test_without_anything_to_compare_by_nobody_is_a_neighbor(self, client):
+        runs.store.snapshot(fresh=True)
+        drawing = document(
+            {
+                "id": "i",
+                "type": "item-to-item",
+                "settings": {"similarity": "embedding", "column": "item.Labels.nowhere"},
+            }
+        )
+        writing.put_items([ItemRecord("only")])
+        activate(drawing)
+        runs.store.snapshot(fresh=True)
+        assert client.get("/api/item/only/neighbors").json() == []
+
     def test_users_alike_by_items(self, get, ids):
         activate(EVERYTHING)
         # ann likes {a, b}: bob shares both, cleo one.
