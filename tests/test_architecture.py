@@ -31,6 +31,7 @@ JOINING = {"settings.py", "urls.py", "asgi.py", "configuration.py"}
 SHARED_BY_NODES = {
     "recflow.nodes",
     "recflow.nodes.proposing",
+    "recflow.nodes.formulas",
     "recflow.nodes.outside",
     "recflow.nodes.records",
     "recflow.nodes.external.id_path",

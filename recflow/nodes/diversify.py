@@ -17,9 +17,9 @@ from recflow.engine.context import RunContext
 from recflow.engine.registry import node
 from recflow.engine.settings import NodeSettings, ui
 from recflow.engine.values import Candidates
-from recflow.errors import ExpressionError
 from recflow.expressions import compile_expression
 from recflow.expressions.columns import embedding_matrix
+from recflow.nodes.formulas import expression_problems
 
 
 class Settings(NodeSettings):
@@ -52,12 +52,9 @@ class Settings(NodeSettings):
 
 
 def check(settings: Settings) -> list[tuple[str, str]]:
-    try:
-        if settings.method == "mmr":
-            compile_expression(settings.column, expects="any", scope="item")
-    except ExpressionError as error:
-        return [("column", f"column: {error.message}")]
-    return []
+    if settings.method != "mmr":
+        return []
+    return expression_problems("column", settings.column, expects="any", scope="item")
 
 
 @node(

@@ -13,8 +13,8 @@ from recflow.engine.context import RunContext
 from recflow.engine.registry import node
 from recflow.engine.settings import NodeSettings, ui
 from recflow.engine.values import Candidates
-from recflow.errors import ExpressionError
 from recflow.expressions import compile_expression
+from recflow.nodes.formulas import expression_problems
 
 
 class Settings(NodeSettings):
@@ -35,12 +35,7 @@ class Settings(NodeSettings):
 
 
 def check(settings: Settings) -> list[tuple[str, str]]:
-    try:
-        if settings.condition:
-            compile_expression(settings.condition, expects="bool", scope="score")
-    except ExpressionError as error:
-        return [("condition", f"condition: {error.message}")]
-    return []
+    return expression_problems("condition", settings.condition, expects="bool", scope="score")
 
 
 @node(

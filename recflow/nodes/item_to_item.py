@@ -35,9 +35,10 @@ from recflow.engine.context import RunContext
 from recflow.engine.registry import ModelSpec, Renumbering, fits, in_blocks, node
 from recflow.engine.settings import NodeSettings, ui
 from recflow.engine.values import Candidates, UserContext
-from recflow.errors import ExpressionError, NoFeedback
+from recflow.errors import NoFeedback
 from recflow.expressions import compile_expression
 from recflow.expressions.columns import embedding_matrix, tag_matrix
+from recflow.nodes.formulas import column_problems
 from recflow.nodes.proposing import propose, propose_sparse
 
 COLUMN_HINT = {"similarity": ["embedding", "tags"]}
@@ -66,15 +67,7 @@ class Settings(NodeSettings):
 
 
 def check(settings: Settings) -> list[tuple[str, str]]:
-    if settings.similarity == "users":
-        return []
-    if not settings.column:
-        return [("column", f"column must be given for similarity by {settings.similarity}")]
-    try:
-        compile_expression(settings.column, expects="any", scope="item")
-    except ExpressionError as error:
-        return [("column", f"column: {error.message}")]
-    return []
+    return column_problems(settings.similarity, settings.column, without="users", scope="item")
 
 
 def models(settings: Settings, rules: FeedbackRules) -> list[ModelSpec]:

@@ -15,8 +15,8 @@ from recflow.engine.context import RunContext
 from recflow.engine.registry import in_blocks, node
 from recflow.engine.settings import NodeSettings, ui
 from recflow.engine.values import Candidates, UserContext
-from recflow.errors import ExpressionError
 from recflow.expressions import compile_expression
+from recflow.nodes.formulas import expression_problems
 from recflow.nodes.proposing import propose, propose_alike
 
 #: Seconds the scores of all items are kept; "this week" does not change within a minute.
@@ -67,15 +67,10 @@ class Settings(NodeSettings):
 
 
 def check(settings: Settings) -> list[tuple[str, str]]:
-    problems = []
-    for field, text, expects in (("score", settings.score, "number"), ("filter", settings.filter, "bool")):
-        if not text:
-            continue
-        try:
-            compile_expression(text, expects=expects, scope="score")
-        except ExpressionError as error:
-            problems.append((field, f"{field}: {error.message}"))
-    return problems
+    return [
+        *expression_problems("score", settings.score, expects="number", scope="score"),
+        *expression_problems("filter", settings.filter, expects="bool", scope="score"),
+    ]
 
 
 @node(

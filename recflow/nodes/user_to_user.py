@@ -27,9 +27,9 @@ from recflow.engine.context import RunContext
 from recflow.engine.registry import in_blocks, node
 from recflow.engine.settings import NodeSettings, ui
 from recflow.engine.values import Candidates, UserContext
-from recflow.errors import ExpressionError
 from recflow.expressions import compile_expression
 from recflow.expressions.columns import embedding_matrix, tag_matrix
+from recflow.nodes.formulas import column_problems
 from recflow.nodes.proposing import propose, propose_sparse
 
 COLUMN_HINT = {"similarity": ["embedding", "tags"]}
@@ -58,15 +58,7 @@ class Settings(NodeSettings):
 
 
 def check(settings: Settings) -> list[tuple[str, str]]:
-    if settings.similarity == "items":
-        return []
-    if not settings.column:
-        return [("column", f"column must be given for similarity by {settings.similarity}")]
-    try:
-        compile_expression(settings.column, expects="any", scope="user")
-    except ExpressionError as error:
-        return [("column", f"column: {error.message}")]
-    return []
+    return column_problems(settings.similarity, settings.column, without="items", scope="user")
 
 
 @node(

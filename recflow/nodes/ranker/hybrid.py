@@ -27,9 +27,10 @@ from recflow.engine.context import RunContext
 from recflow.engine.registry import ModelSpec, Renumbering, fits
 from recflow.engine.settings import Duration, NodeSettings, ui
 from recflow.engine.values import Candidates
-from recflow.errors import ExpressionError, NoFeedback
+from recflow.errors import NoFeedback
 from recflow.expressions import compile_expression
 from recflow.expressions.columns import embedding_matrix, tag_matrix
+from recflow.nodes.formulas import expression_problems
 from recflow.nodes.ranker.ordering import in_order_of
 
 DEFAULTS = HybridParams()
@@ -64,12 +65,7 @@ class HybridSettings(NodeSettings):
 
 
 def check(settings: HybridSettings) -> list[tuple[str, str]]:
-    try:
-        if settings.embedding:
-            compile_expression(settings.embedding, expects="any", scope="item")
-    except ExpressionError as error:
-        return [("embedding", f"embedding: {error.message}")]
-    return []
+    return expression_problems("embedding", settings.embedding, expects="any", scope="item")
 
 
 def models(settings: HybridSettings, rules: FeedbackRules) -> list[ModelSpec]:
