@@ -1,22 +1,18 @@
 """How the installation is: what it holds, what is live, which models it has, what is wrong.
 
-Everything here is read from the snapshot in memory, from small tables, or from the models' own notes; the
-rate by day, which goes through all feedback, is worked out once a snapshot.
+Everything here is read from the snapshot in memory, from small tables, or from the models' own notes.
 """
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from django.urls import reverse
 
 from dashboard import drafts
 from dashboard.activation import active_version
 from dashboard.active import active_flow
-from dashboard.evaluation.online import online_rates
 from dashboard.item_feedback import count_by_type, latest, popular
 from dashboard.jobs import fitting, refreshing
 from dashboard.jobs.snapshots import data_version
@@ -30,26 +26,7 @@ from recflow.engine.check import label_of
 from recflow.engine.flow import Flow
 from recflow.engine.registry import FITTERS
 
-#: Days of the rate that are shown.
-DAYS = 28
 SHOWN_ITEMS = 8
-
-#: Under a stream of writes the rates are worked out anew only after this many times what that took.
-_REST = 20
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """Rates that were worked out: of which database and how many activations, of which snapshot."""
-
-    about: tuple[str, int]
-    version: str
-    n_feedback: int
-    good_until: float
-    found: dict[str, Any]
-
-
-_kept: _Kept | None = None
 
 
 @dataclass(frozen=True)
@@ -227,29 +204,6 @@ def list_state(live: Live) -> ListState:
     """How far the lists of the active version are."""
     ready = PreparedList.objects.filter(version=live.label).count()
     return ListState(ready, Job.objects.filter(kind=refreshing.KIND).order_by("-pk").first())
-
-
-def rates() -> dict[str, Any]:
-    """Positive feedback rates by day and by version, of this snapshot or one of a moment ago."""
-    global _kept
-    snapshot = store.snapshot()
-    about = (snapshot.version.partition("-")[0], Activation.objects.count())
-    is_good = (
-        _kept is not None
-        and _kept.about == about
-        and (
-            _kept.version == snapshot.version
-            # data that went must not be shown any more; data that came can wait a moment
-            or (time.monotonic() < _kept.good_until and _kept.n_feedback <= len(snapshot.feedback))
-        )
-    )
-    if not is_good:
-        began = time.monotonic()
-        found = online_rates(snapshot, days=DAYS)
-        ended = time.monotonic()
-        until = ended + _REST * (ended - began)
-        _kept = _Kept(about, snapshot.version, len(snapshot.feedback), until, found)
-    return _kept.found
 
 
 def popular_items(rules: FeedbackRules) -> list[ShownItem]:

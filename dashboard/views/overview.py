@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from dashboard import overview, rate_chart
+from dashboard import kept_rates, overview, rate_chart
 from dashboard.access import page
 from dashboard.jobs.fitting import rules_of_flow
 
@@ -15,7 +15,7 @@ def home(request: HttpRequest) -> HttpResponse:
     live = overview.live()
     rules = rules_of_flow(live.flow)
     states = overview.model_states(live.flow)
-    rates = overview.rates()
+    rates = kept_rates.rates()
     context = {
         "counts": overview.counts(),
         "live": live,
@@ -23,8 +23,8 @@ def home(request: HttpRequest) -> HttpResponse:
         "troubles": overview.troubles(live, states),
         "lists": overview.list_state(live),
         "rates": rates,
-        "seen": sum(day["seen"] for day in rates["days"]),
-        "chart": rate_chart.draw(rates["days"], rates["versions"]),
+        "seen": sum(day["seen"] for day in rates["days"]) if rates else 0,
+        "chart": rate_chart.draw(rates["days"], rates["versions"]) if rates else None,
         "popular": overview.popular_items(rules),
         "latest": overview.latest_items(rules),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import json
 import re
@@ -12,7 +13,7 @@ from django.contrib.auth.models import User as Account
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import AsyncClient, Client
 
-from dashboard import accounts, activation, drafts, item_feedback, overview, rate_chart, runs
+from dashboard import accounts, activation, drafts, item_feedback, kept_rates, overview, rate_chart, runs
 from dashboard.catalogue import browsing, reading, writing
 from dashboard.models import Feedback, Item, Job, PreparedList, User
 from dashboard.views.labels import labels_text
@@ -197,6 +198,39 @@ def test_numbers_say_when_they_are_behind(shop, frozen_snapshot):
     writing.put_users([UserRecord("later")])
     assert overview.counts().is_behind
     assert "New data are being taken into account" in get(shop, "/")
+
+
+def test_with_much_feedback_the_page_does_not_wait_for_the_rate(shop, monkeypatch):
+    monkeypatch.setattr(kept_rates, "_kept", None)
+    monkeypatch.setattr(kept_rates, "WAITED_FOR", 4)  # there are five rows
+    started = []
+    monkeypatch.setattr(kept_rates.threading, "Thread", lambda **thread: started.append(thread) or Idle())
+    monkeypatch.setattr(kept_rates, "_working", kept_rates.threading.Lock())
+    assert "It is being worked out from all feedback" in get(shop, "/")
+    get(shop, "/")
+    assert len(started) == 1  # one at a time
+    started[0]["target"](*started[0]["args"])
+    assert "It is being worked out" not in get(shop, "/")
+    assert kept_rates.rates()["days"][-1]["seen"] == 0
+
+
+class Idle:
+    """A thread that is never run."""
+
+    def start(self):
+        pass
+
+
+def test_a_rate_of_a_moment_ago_stands_for_more_feedback_but_not_for_less(shop, monkeypatch):
+    monkeypatch.setattr(kept_rates, "_kept", None)
+    first = kept_rates.rates()
+    monkeypatch.setattr(kept_rates, "_kept", dataclasses.replace(kept_rates._kept, good_until=float("inf")))
+    writing.put_feedback([FeedbackRecord("like", "new", "c", time_us=8 * DAY)], overwrite=True)
+    runs.store.snapshot(fresh=True)
+    assert kept_rates.rates() is first
+    purge(shop, "feedback", "delete feedback")
+    runs.store.snapshot(fresh=True)
+    assert kept_rates.rates() is not first
 
 
 def test_the_rate_of_a_day_is_a_point_and_a_day_without_one_a_gap():
