@@ -18,8 +18,10 @@ Record = Mapping[str, Any]
 _FENCE = re.compile(r"`{3,}|~{3,}")
 _TAG = re.compile(r"<(?=[|｜/!?a-zA-Z])")
 _INSTRUCTION = re.compile(r"\[(?=/?(?:INST|SYS|THINK)\])", re.IGNORECASE)
-_SUSPECT = re.compile(r"[<\[]|`{3}|~{3}|\s\s")
+_SUSPECT = ("<", "[", "```", "~~~", "  ")
 _MAX_ENTRIES = 200
+#: Numbers with a fraction that make a list a vector rather than something to be told.
+_VECTOR = 8
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,15 @@ class Shape:
 
 def harmless(text: str, limit: int) -> str:
     """One line of visible text that ends no block and speaks no chat format."""
-    if len(text) <= limit and text.isprintable() and not _SUSPECT.search(text):
-        return text.strip()  # almost every text; the rest of this costs thirty times as much
-    text = "".join(" " if sign.isspace() else sign for sign in text[: 4 * limit + 64] if _is_shown(sign))
-    text = " ".join(text.split())
-    text = _FENCE.sub(lambda run: ("'" if run[0][0] == "`" else "-") * 3, text)
-    text = _INSTRUCTION.sub("(", _TAG.sub("‹", text))
+    text = text[: 4 * limit + 64]
+    # Almost every text goes the short way; cleaning costs thirty times as much.
+    if text.isprintable() and not any(map(text.__contains__, _SUSPECT)):
+        text = text.strip()
+    else:
+        text = "".join(" " if sign.isspace() else sign for sign in text if _is_shown(sign))
+        text = " ".join(text.split())
+        text = _FENCE.sub(lambda run: ("'" if run[0][0] == "`" else "-") * 3, text)
+        text = _INSTRUCTION.sub("(", _TAG.sub("‹", text))
     return text if len(text) <= limit else text[: max(1, limit - 1)].rstrip() + "…"
 
 
@@ -102,17 +107,24 @@ def _value(value: Any, shape: Shape) -> Any:
         entries = sorted(value.items(), key=lambda entry: str(entry[0]))[:_MAX_ENTRIES]
         return {harmless(str(key), shape.text_limit): _value(entry, shape) for key, entry in entries}
     if isinstance(value, Sequence):
-        return [_value(entry, shape) for entry in value[:_MAX_ENTRIES]]
+        entries = list(value[:_MAX_ENTRIES])
+        return entries if _is_vector(entries) else [_value(entry, shape) for entry in entries]
     return harmless(str(value), shape.text_limit)
 
 
+def _is_vector(value: list) -> bool:
+    return len(value) >= _VECTOR and set(map(type, value)) == {float}
+
+
 def _in_words(value: Any) -> str:
-    """A label value as one would say it: lists with commas, maps as key: value."""
+    """A label value as one would say it: lists with commas, maps as key: value, vectors not at all."""
     if value is None or value == "":
         return ""
     if isinstance(value, dict):
         pairs = ((key, _in_words(entry)) for key, entry in value.items())
         return "; ".join(f"{key}: {entry}" for key, entry in pairs if entry)
     if isinstance(value, list):
+        if _is_vector(value):
+            return ""  # an embedding tells a language model nothing, and costs three tokens a number
         return ", ".join(filter(None, map(_in_words, value)))
     return str(value)
