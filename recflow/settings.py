@@ -7,6 +7,7 @@ and what a page may load is limited by a policy (dashboard/middleware.py).
 from __future__ import annotations
 
 import hashlib
+import os
 import urllib.parse
 from pathlib import Path
 from typing import Any
@@ -97,8 +98,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 
 #: Set by the playground command only: people on this machine need no login (dashboard/access.py).
 OPEN_ON_LOOPBACK = False
-#: Set by the playground command only: where its stand-in for a language model answers.
-STAND_IN_URL = ""
+#: Set by the playground command only, for itself and its jobs: where its stand-in for a model answers.
+STAND_IN_URL = os.environ.get("RECFLOW_STAND_IN_URL", "")
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "flows"
 LOGOUT_REDIRECT_URL = "login"

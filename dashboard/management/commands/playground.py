@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
@@ -18,6 +21,7 @@ from dashboard.management.serving import open_port, serve
 from dashboard.models import CatalogueVersion, Flow
 from dashboard.store import now_us, store
 from recflow.engine.flow import load_flow
+from recflow.llm import standin
 from recflow.nodes.starters import DEFAULT, STARTERS
 from recflow.playground import make_playground
 
@@ -40,7 +44,7 @@ class Command(BaseCommand):
         self._timed("Training what the active flow needs", self._fit_models)
         settings.OPEN_ON_LOOPBACK = True
         self._say(f"RecFlow is at http://{HOST}:{listener.getsockname()[1]} (Ctrl+C stops it)")
-        with jobs_beside():
+        with _stand_in(), jobs_beside():
             serve(listener, behind_proxy=False)
 
     def _fit_models(self) -> None:
@@ -57,6 +61,18 @@ class Command(BaseCommand):
     def _say(self, line: str) -> None:
         self.stdout.write(line)
         self.stdout.flush()
+
+
+@contextlib.contextmanager
+def _stand_in() -> Iterator[None]:
+    """A model to try the language model ranker with, for whoever has set up none."""
+    if settings.CONFIGURATION.openai.base_url:
+        yield
+        return
+    with standin.serve() as url:
+        # The jobs run in a process of their own, which reads its settings anew.
+        settings.STAND_IN_URL = os.environ["RECFLOW_STAND_IN_URL"] = url
+        yield
 
 
 def _load_data() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from recflow.engine.settings import Duration, NodeSettings, duration_seconds, ui
 from recflow.errors import NoUsableAnswer, SandboxError
@@ -32,6 +32,8 @@ _RETRIES = 1
 
 class RequestSettings(NodeSettings):
     """One HTTP request whose JSON answer holds a list of item ids."""
+
+    model_config = ConfigDict(json_schema_extra=ui(panel="request"))
 
     mode: Literal["request"] = Field("request", title="Request")
     url: str = Field(

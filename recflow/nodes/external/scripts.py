@@ -6,7 +6,7 @@ import asyncio
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from recflow.engine.settings import Duration, NodeSettings, duration_seconds, ui
 from recflow.errors import NoUsableAnswer, SandboxError
@@ -23,6 +23,8 @@ _threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="script")
 
 class ScriptSettings(NodeSettings):
     """A script with a synchronous fetch; its last expression is the list of item ids."""
+
+    model_config = ConfigDict(json_schema_extra=ui(panel="request"))
 
     mode: Literal["script"] = Field("script", title="Script")
     script: str = Field(

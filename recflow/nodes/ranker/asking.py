@@ -60,14 +60,15 @@ def material_of(ctx: RunContext, candidates: Candidates, history_limit: int) -> 
     )
 
 
-def formed(form: Mapping[str, Mapping[str, Any]]) -> Callable[[dict[str, Any]], None]:
+def formed(form: Mapping[str, Mapping[str, Any]], **hints: Any) -> Callable[[dict[str, Any]], None]:
     """A hook for pydantic that puts the fields of a schema into the order of ``form``, with its additions.
 
     The fields are inherited from the llm room, which knows no forms; here they get their titles, groups and
-    widgets.
+    widgets. ``hints`` are those of the form as a whole.
     """
 
     def arrange(schema: dict[str, Any]) -> None:
+        schema["ui"] = hints
         fields = schema["properties"]
         added = json.loads(json.dumps(form))  # tuples are lists in JSON, and nobody may change the form
         schema["properties"] = {name: fields[name] | added.get(name, {}) for name in [*form, *fields]}

@@ -75,7 +75,7 @@ FORM: dict[str, dict[str, Any]] = {
 class LlmRankerSettings(LlmSettings):
     """By a language model, which is shown what the user liked; costs money and seconds for each user."""
 
-    model_config = ConfigDict(json_schema_extra=formed(FORM))
+    model_config = ConfigDict(json_schema_extra=formed(FORM, panel="prompt", reads_answers=True))
 
     kind: Literal["llm"] = Field("llm", title="Language model (LLM)")
     endpoint: str = Field(

@@ -52,7 +52,7 @@ FORM: dict[str, dict[str, Any]] = {
 class RerankRankerSettings(RerankSettings):
     """By a rerank service, which compares each candidate with a text about the user."""
 
-    model_config = ConfigDict(json_schema_extra=formed(FORM))
+    model_config = ConfigDict(json_schema_extra=formed(FORM, panel="prompt"))
 
     kind: Literal["rerank"] = Field("rerank", title="Rerank API")
     endpoint: str = Field(

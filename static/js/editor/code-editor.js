@@ -53,6 +53,17 @@ export function showProblems(view, problems) {
   view.dispatch(setDiagnostics(view.state, placed));
 }
 
+/** Underline what is wrong at a line and, when it is known, a column; both count from 1. */
+export function showMarks(view, marks) {
+  const { doc } = view.state;
+  showProblems(view, marks.map(({ line, column, message }) => {
+    const { from, text } = doc.line(Math.min(Math.max(1, line), doc.lines));
+    const start = column === null ? text.length - text.trimStart().length : Math.min(column - 1, text.length);
+    const word = column === null ? text.trim() : (text.slice(start).match(/^[\w.]+/)?.[0] ?? "");
+    return { position: from + start, length: word.length, message };
+  }));
+}
+
 function attributes(label, { id, "aria-describedby": describedBy, "aria-invalid": invalid }) {
   return { id, "aria-label": label, "aria-describedby": describedBy, "aria-invalid": String(invalid), spellcheck: "false" };
 }

@@ -5,8 +5,9 @@ import { ExpressionValue } from "./expression-value.js";
 import { useEditor } from "./store.js";
 
 let loading = null;
+const NO_MARKS = Object.freeze([]);
 
-export function CodeField({ field, value, hints, editable, onChange }) {
+export function CodeField({ field, value, hints, editable, onChange, marks = NO_MARKS }) {
   const { completeExpression } = useEditor();
   const { widget, scope } = field.ui;
   const isExpression = widget === "expression";
@@ -45,6 +46,10 @@ export function CodeField({ field, value, hints, editable, onChange }) {
   useLayoutEffect(() => {
     if (view.current) code.showValidity(view.current, hints);
   }, [hints["aria-invalid"]]);
+
+  useLayoutEffect(() => {
+    if (view.current && !isExpression) code.showMarks(view.current, marks);
+  }, [code, editable, marks]);
 
   const underline = (problems) => view.current && code.showProblems(view.current, problems);
   if (code) {

@@ -3,9 +3,10 @@ import { useEffect, useState } from "react";
 import { html } from "../lib/html.js";
 import { Icon } from "../lib/icons.js";
 import { CodeField } from "./code-field.js";
+import { EndpointField } from "./endpoint-field.js";
 import { typeOf } from "./settings-schema.js";
 
-export function Field({ field, value, problem, editable, onChange, onPreset, settings }) {
+export function Field({ field, value, problem, marks, editable, onChange, onPreset, settings }) {
   const id = `setting-${field.name}`;
   const Control = controlFor(field);
   const hints = { id, "aria-invalid": Boolean(problem), "aria-describedby": `${id}-hint`, "aria-required": field.required || undefined };
@@ -15,7 +16,7 @@ export function Field({ field, value, problem, editable, onChange, onPreset, set
       <label className="field-label" htmlFor=${id} id=${`${id}-label`}>${field.title}${field.ui.unit && html`<span className="field-unit">${field.ui.unit}</span>`}</label>
       ${field.ui.presets && editable && html`<${Presets} presets=${field.ui.presets} onPreset=${onPreset} />`}
     </div>
-    <${Control} field=${field} value=${value} hints=${hints} editable=${editable} onChange=${onChange} settings=${settings} />
+    <${Control} field=${field} value=${value} hints=${hints} editable=${editable} onChange=${onChange} settings=${settings} marks=${marks} />
     <div id=${`${id}-hint`}>
       ${problem && html`<p className=${problem.severity === "warning" ? "field-warning" : "field-problem"}>${problem.message}</p>`}
       ${field.schema.description && html`<p className="field-hint">${field.schema.description}</p>`}
@@ -29,6 +30,7 @@ function controlFor(field) {
   if (widget === "rules" || widget === "list") return ListField;
   if (widget === "textarea") return TextArea;
   if (widget === "secret") return SecretField;
+  if (widget === "endpoint") return EndpointField;
   if (field.schema.enum) return Choice;
   const byType = { boolean: Switch, integer: NumberField, number: NumberField, string: TextField };
   const type = typeOf(field.schema);

@@ -1,5 +1,5 @@
 /** The right-hand panel about one node: its settings, its last run, notes. Never a modal over the graph. */
-import { useRef } from "react";
+import { useRef, useState } from "react";
 import { html } from "../lib/html.js";
 import { Icon, TypeIcon } from "../lib/icons.js";
 import { problemsOfNode } from "./checking.js";
@@ -8,12 +8,19 @@ import { familyIndex, isOrdered, nameOf } from "./node-types.js";
 import { InputList } from "./input-list.js";
 import { isSame } from "./equality.js";
 import { LastRun } from "./last-run.js";
+import { PromptPanel } from "./prompt-panel.js";
+import { RequestPanel } from "./request-panel.js";
 import { SettingsForm } from "./settings-form.js";
+import { effectiveSettings, panelHints } from "./settings-schema.js";
 import { mayEdit, shownFlow } from "./state.js";
 import { useEditor, useEditorState } from "./store.js";
 import { sentenceCase } from "./wording.js";
 
 const TABS = [["settings", "Settings"], ["last-run", "Last run"], ["notes", "Notes"]];
+
+/** What the server may ask for beside a form (`ui.panel` of the settings). */
+const PANELS = { prompt: PromptPanel, request: RequestPanel };
+const NO_MARKS = Object.freeze([]);
 
 export function Inspector() {
   const { store } = useEditor();
@@ -33,6 +40,7 @@ function NodePanel({ node, close }) {
   const problems = useEditorState((state) => problemsOfNode(state, types, node.id));
   const entered = useRef(null); // the node as it was when the panel was entered: what Escape goes back to
   const panel = useRef(null);
+  const hints = type ? panelHints(type.settings, effectiveSettings(type, node.settings)) : {};
 
   const enter = (event) => {
     if (!panel.current.contains(event.relatedTarget)) entered.current = indexed(shownFlow(store.get())).node(node.id);
@@ -48,7 +56,7 @@ function NodePanel({ node, close }) {
     close();
     editor.canvas.focus(node.id);
   };
-  return html`<aside className="inspector" aria-label=${`Settings of ${nameOf(node, types)}`} ref=${panel}
+  return html`<aside className=${`inspector ${hints.panel in PANELS ? "has-preview" : ""}`} aria-label=${`Settings of ${nameOf(node, types)}`} ref=${panel}
       onFocus=${enter} onBlur=${leave} onKeyDown=${onKeyDown} data-testid="inspector">
     <header className=${`inspector-head family-${familyIndex(types, type)}`}>
       <span className="card-icon"><${TypeIcon} type=${type} /></span>
@@ -60,22 +68,25 @@ function NodePanel({ node, close }) {
         tabIndex=${tab === id ? 0 : -1} onClick=${() => store.set({ panel: id })} onKeyDown=${(event) => walkTabs(event, store)}>${label}</button>`)}
     </div>
     <div className="inspector-body" id="inspector-body" role="tabpanel" aria-labelledby=${`tab-${tab}`}>
-      ${tab === "settings" && html`<${SettingsTab} node=${node} type=${type} problems=${problems} editable=${editable} />`}
+      ${tab === "settings" && html`<${SettingsTab} node=${node} type=${type} problems=${problems} editable=${editable} hints=${hints} />`}
       ${tab === "last-run" && html`<${LastRun} node=${node} />`}
       ${tab === "notes" && html`<${NotesTab} node=${node} editable=${editable} />`}
     </div>
   </aside>`;
 }
 
-function SettingsTab({ node, type, problems, editable }) {
+function SettingsTab({ node, type, problems, editable, hints }) {
   const editor = useEditor();
+  const [marks, setMarks] = useState(NO_MARKS);
+  const Panel = PANELS[hints.panel];
   const general = problems.filter((problem) => !problem.field);
   return html`
     ${general.length > 0 && html`<ul className="problem-list">${general.map((problem) => html`<li key=${problem.message} className=${`problem is-${problem.severity}`}>${problem.message}</li>`)}</ul>`}
     ${type
-      ? html`<${SettingsForm} node=${node} type=${type} problems=${problems} editable=${editable} />`
+      ? html`<${SettingsForm} node=${node} type=${type} problems=${problems} editable=${editable} marks=${marks} />`
       : html`<p className="empty-hint">This server does not know the type “${node.type}”. The node and its settings are kept as they are.</p>
           <pre className="raw-settings" tabIndex="0">${JSON.stringify(node.settings, null, 2)}</pre>`}
+    ${Panel && html`<${Panel} key=${hints.panel} node=${node} type=${type} hints=${hints} onProblems=${setMarks} />`}
     ${type?.inputs.length > 0 && html`<${InputList} node=${node} ordered=${isOrdered(type)} editable=${editable} />`}
     ${type && html`<details className="help"><summary>About ${type.label}</summary>
       <p>${type.summary}</p>${type.help.split(/\n\s*\n/).filter(Boolean).map((paragraph, index) => html`<p key=${index}>${paragraph}</p>`)}</details>`}

@@ -2,6 +2,8 @@
 import { useMemo } from "react";
 import { html } from "../lib/html.js";
 import { Icon } from "../lib/icons.js";
+import { RunDetails } from "./run-details.js";
+import { Shift } from "./shift.js";
 import { mayEdit } from "./state.js";
 import { useEditor, useEditorState } from "./store.js";
 import { counted, duration, score, STATE_WORDS } from "./wording.js";
@@ -33,17 +35,12 @@ export function LastRun({ node }) {
     ${ranked.length === 0 && run?.top?.length > 0 && html`<h3 className="field-label">Best of its list</h3>
       <ol className="top-items">${run.top.map((item, index) => html`<li key=${item.item_id}>
         <span className="rank">${index + 1}</span><span className="top-title" title=${item.item_id}>${item.title || item.item_id}</span><span className="top-score">${score(item.score)}</span></li>`)}</ol>`}
-    ${run?.details && html`<${Details} details=${run.details} />`}
+    ${run?.details && html`<${RunDetails} details=${run.details} />`}
     <div className="inspector-actions">
       <button type="button" className="button" onClick=${() => editor.run({ until: node.id })}><${Icon} name="play" size=${14} />Run to here</button>
       ${editable && html`<${PinButton} node=${node} run=${run} />`}
     </div>
     ${node.pin && html`<${PinnedList} node=${node} editable=${editable} />`}`;
-}
-
-function Shift({ by }) {
-  if (!by) return html`<span className="result-shift" />`;
-  return html`<span className=${`result-shift ${by > 0 ? "is-up" : "is-down"}`}><${Icon} name=${by > 0 ? "chevronUp" : "chevronDown"} size=${12} />${Math.abs(by)}</span>`;
 }
 
 /** The items of the result that a node gave a new place, by that place, as the steps of the run tell it. */
@@ -69,12 +66,4 @@ function PinnedList({ node, editable }) {
   };
   return html`<label className="field"><span className="field-label">Pinned output<span className="field-unit">item IDs, best first; previews only</span></span>
     <textarea rows="8" className="is-code" defaultValue=${(node.pin.items ?? []).join("\n")} readOnly=${!editable} onChange=${write} /></label>`;
-}
-
-/** Whatever a node tells of its work, as a list of names and values. */
-function Details({ details }) {
-  return html`<h3 className="field-label">Details</h3><dl className="facts is-long">
-    ${Object.entries(details).map(([name, value]) => html`<dt key=${name}>${name.replaceAll("_", " ")}</dt>
-      <dd>${typeof value === "string" || typeof value === "number" ? String(value) : html`<pre tabIndex="0">${JSON.stringify(value, null, 2)}</pre>`}</dd>`)}
-  </dl>`;
 }

@@ -10,6 +10,7 @@ import { createExpressing } from "./expressing.js";
 import { createModes } from "./keyboard-modes.js";
 import { createNavigating } from "./navigating.js";
 import { readSchema } from "./node-types.js";
+import { createPreviewing } from "./previewing.js";
 import { createReleasing } from "./releasing.js";
 import { createRunning } from "./running.js";
 import { createSaving } from "./saving.js";
@@ -36,7 +37,7 @@ async function open() {
   Object.assign(editor, createNavigating(editor), createModes(editor));
   const saving = createSaving(store, api, editor);
   const running = createRunning(store, api, page.ws_path, editor);
-  Object.assign(editor, saving, running, createReleasing(editor, api), createComparing(editor, api), createExpressing(store, api));
+  Object.assign(editor, saving, running, createReleasing(editor, api), createComparing(editor, api), createExpressing(store, api), createPreviewing(api));
   const mounted = createRoot(root);
   mounted.render(createElement(EditorContext.Provider, { value: editor }, createElement(Editor)));
   saving.start();

@@ -11,7 +11,7 @@ export function createNavigating(editor) {
   const { store, types, canvas } = editor;
   return {
     openSettings, openRename, openAddMenu, openCommandPalette, addNodeHere, addNoteHere, goToNode, goToProblem, selectAlong, walk,
-    theOne, tidyUp, togglePin,
+    theOne, tidyUp, togglePin, focusSelected,
   };
 
   function openSettings(nodeId = theOne()) {
@@ -125,6 +125,11 @@ export function createNavigating(editor) {
     const items = run?.nodes[nodeId]?.top?.map((item) => item.item_id);
     if (!node.pin && !items?.length) return editor.refuse(`${nameOf(node, types)} has no output to pin yet: run it first.`);
     editor.perform("pin", { nodeId, values: { pin: node.pin ? null : { items } } });
+  }
+
+  function focusSelected() {
+    const [nodeId] = store.get().selection.nodes;
+    if (nodeId) focusSoon(`.react-flow__node[data-id="${CSS.escape(nodeId)}"]`);
   }
 
   /** The one selected node; nothing when several or none are. */

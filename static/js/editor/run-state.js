@@ -45,7 +45,7 @@ const CHANGES = {
   "node.progress": (run, event) => node(run, event, { state: "running", share: event.share, text: event.text }),
   "node.finished": (run, { node_id, count, ms, cached, pinned, top, warnings, details }) =>
     node(run, { node_id }, { state: cached ? "cached" : "done", count, ms, pinned, top, warnings, details }),
-  "node.failed": (run, { node_id, message, field, ms }) => node(run, { node_id }, { state: "failed", message, field, ms }),
+  "node.failed": (run, { node_id, message, field, ms, details }) => node(run, { node_id }, { state: "failed", message, field, ms, details }),
   "node.skipped": (run, { node_id, reason }) => node(run, { node_id }, { state: "skipped", reason }),
   "run.finished": (run, { items, ms, degraded, note }) => ({
     status: "finished", items, ms, degraded: degraded ?? [], note: note ?? "", nodes: stopped(run.nodes, "skipped"),

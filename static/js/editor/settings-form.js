@@ -5,17 +5,21 @@ import { Field } from "./fields.js";
 import { effectiveSettings, fieldsFor, kindsOf, titleOf, withKind } from "./settings-schema.js";
 import { useEditor } from "./store.js";
 
-export function SettingsForm({ node, type, problems, editable }) {
+const NO_MARKS = Object.freeze([]);
+
+/** @param {{marks?: {field: string, line: number|null, column: number|null, message: string}[]}} props marks: places in templates where something is wrong */
+export function SettingsForm({ node, type, problems, editable, marks = NO_MARKS }) {
   const editor = useEditor();
   const settings = effectiveSettings(type, node.settings);
   const kinds = kindsOf(type.settings);
   const fields = fieldsFor(type.settings, settings);
   const problemOf = (name) => problems.find((problem) => problem.field?.split(".")[0] === name);
+  const marksOf = marksByField(marks);
   const set = (name, value) => editor.setSetting(node, { ...settings, [name]: value }, name);
   const groups = grouped(fields);
   if (!kinds && fields.length === 0) return html`<p className="empty-hint">This node has no settings.</p>`;
   const draw = (field) => html`<${Field} key=${`${settings[kinds?.name] ?? ""}:${field.name}`} field=${field} editable=${editable}
-    value=${settings[field.name] === undefined ? field.schema.default : settings[field.name]} settings=${settings} problem=${problemOf(field.name)}
+    value=${settings[field.name] === undefined ? field.schema.default : settings[field.name]} settings=${settings} problem=${problemOf(field.name)} marks=${marksOf.get(field.name) ?? NO_MARKS}
     onChange=${(value) => set(field.name, value)} onPreset=${(values) => editor.setSetting(node, { ...settings, ...values }, "preset")} />`;
   return html`<div className="settings-form" data-testid="settings-form">
     ${kinds && html`<${KindField} kinds=${kinds} value=${settings[kinds.name]} problem=${problemOf(kinds.name)} editable=${editable}
@@ -43,6 +47,14 @@ function KindField({ kinds, value, problem, editable, node, type, settings }) {
     </select>
     <p className=${problem ? "field-problem" : "field-hint"} id="setting-kind-hint">${problem?.message ?? chosen?.description?.split("\n")[0]}</p>
   </div>`;
+}
+
+const byField = new WeakMap();
+
+/** Field -> its marks, the same arrays for the same marks. */
+function marksByField(marks) {
+  if (!byField.has(marks)) byField.set(marks, Map.groupBy(marks.filter((mark) => mark.line !== null), (mark) => mark.field));
+  return byField.get(marks);
 }
 
 function grouped(fields) {

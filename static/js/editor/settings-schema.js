@@ -23,6 +23,11 @@ export function kindsOf(schema) {
   return { name, options };
 }
 
+/** The hints of the settings as a whole, such as the panel beside their form. */
+export function panelHints(schema, settings) {
+  return variantOf(schema, settings)?.ui ?? {};
+}
+
 /** @returns {Field[]} the fields that settings of this shape have, hidden ones left out */
 export function fieldsFor(schema, settings) {
   return allFields(schema, settings).filter((field, _index, all) => isVisible(field, settings, all));

@@ -13,7 +13,7 @@ export function shortcutsFor(editor) {
   const table = [
     ["Edit", "Undo", ["mod+z"], () => editor.undoLast()],
     ["Edit", "Redo", ["mod+shift+z", "mod+y"], () => editor.redoLast()],
-    ["Edit", "Duplicate", ["mod+d"], () => editor.duplicateSelected()],
+    ["Edit", "Duplicate", ["mod+d"], () => focusOn(editor, () => editor.duplicateSelected())],
     ["Edit", "Delete", ["delete", "backspace"], () => editor.deleteSelected()],
     ["Edit", "Delete and reconnect the neighbors", ["mod+delete", "mod+backspace"], () => editor.bridgeSelected()],
     ["Edit", "Switch the node off or on", ["d"], () => editor.toggleDisabledSelected()],
@@ -65,7 +65,7 @@ export function listenToKeys(editor) {
   };
   const clipboard = (kind) => (event) => {
     if (isTyping(event.target) || editor.store.get().dialog || (kind !== "paste" && String(getSelection()) !== "")) return;
-    if (kind === "paste") return editor.pasteText(event.clipboardData.getData("text/plain"));
+    if (kind === "paste") return focusOn(editor, () => editor.pasteText(event.clipboardData.getData("text/plain")));
     const text = kind === "cut" ? editor.cutSelected() : editor.copySelected();
     if (!text) return;
     event.preventDefault();
@@ -92,6 +92,13 @@ export function keyOf(event) {
 function actOnFocused({ store, select }, target) {
   const nodeId = target instanceof Element && target.classList.contains("react-flow__node-card") ? target.dataset.id : null;
   if (nodeId && !store.get().selection.nodes.includes(nodeId)) select({ nodes: [nodeId] });
+}
+
+/** What an edit selects has the focus after it: the next key would else act on the node that had it before. */
+function focusOn(editor, edit) {
+  edit();
+  document.activeElement?.blur();
+  editor.focusSelected();
 }
 
 /** Does typing here mean text? */
