@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.urls import path
 
 from dashboard.api import (
@@ -21,6 +21,7 @@ from dashboard.views import api_docs, data, evaluation, overview, pages, setting
 from dashboard.views import items as items_page
 from dashboard.views import tasks as tasks_page
 from dashboard.views import users as users_page
+from dashboard.views.login import Login
 
 for part in (users, items, feedback, recommenders, health):
     gorse.api.add_router("", part.router)
@@ -43,9 +44,7 @@ urlpatterns = [
     path("tasks", tasks_page.page, name="tasks"),
     path("evaluation", evaluation.page, name="evaluation"),
     path("settings", settings_page.settings, name="settings"),
-    path(
-        "login", LoginView.as_view(template_name="login.html", redirect_authenticated_user=True), name="login"
-    ),
+    path("login", Login.as_view(), name="login"),
     path("logout", LogoutView.as_view(), name="logout"),
     path("docs", api_docs.docs, name="docs"),
     path("api/openapi.json", api_docs.openapi, name="openapi"),
