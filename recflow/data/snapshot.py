@@ -170,10 +170,16 @@ def _make_view(snapshot: Snapshot, rules: FeedbackRules) -> TrainingView:
     def rows(which) -> BoolVector:
         return counts & matching(which, log.type_names, log.types, log.values)
 
-    pairs = log.users.astype(np.int64) * max(1, len(items)) + log.items
-    negative = rows(rules.negative)
-    positive = rows(rules.positive) & ~np.isin(pairs, pairs[negative])
-    read = rows(rules.read) & ~np.isin(pairs, pairs[negative | positive])
+    positive, read, negative = rows(rules.positive), rows(rules.read), rows(rules.negative)
+    if read.any() or negative.any():
+        # Each pair gets a number, so that what overrules what is three look-ups and no search.
+        pairs = log.users.astype(np.int64) * max(1, len(items)) + log.items
+        distinct, pair = np.unique(pairs, return_inverse=True)
+        overruled = np.zeros(len(distinct), dtype=bool)
+        overruled[pair[negative]] = True
+        positive &= ~overruled[pair]
+        overruled[pair[positive]] = True
+        read &= ~overruled[pair]
     return TrainingView(
         snapshot,
         rules,
