@@ -10,6 +10,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 
 from dashboard.store import store
+from recflow.outbound.client import close_clients
 
 logger = logging.getLogger(__name__)
 
@@ -30,4 +31,5 @@ async def lifespan(receive: Any, send: Any) -> None:
         return
     await send({"type": "lifespan.startup.complete"})
     await receive()
+    await close_clients()
     await send({"type": "lifespan.shutdown.complete"})

@@ -109,6 +109,31 @@ def _popular_only() -> dict[str, Any]:
     )
 
 
+def _llm_on_top() -> dict[str, Any]:
+    return _document(
+        "LLM on top",
+        [
+            _node("source", "data-source", 0, 1.5),
+            _node("latest", "latest", 1, 0),
+            _node("collaborative", "collaborative", 1, 1),
+            _node("similar-items", "item-to-item", 1, 2, "liked together", similarity="users"),
+            _popular(1, 3),
+            _node("merge", "merge", 2, 1, "best fifty", limit=50),
+            _node("mf", "ranker", 3, 1, "by taste", kind="mf"),
+            _node("llm", "ranker", 4, 1, "by a language model", kind="llm"),
+            _node("fallback", "fallback", 4, 3),
+            _node("recommend", "recommend", 5, 1.5),
+        ],
+        _edges(
+            "source > latest > merge > mf > llm > recommend",
+            "source > collaborative > merge",
+            "source > similar-items > merge",
+            "latest > fallback > recommend",
+            "source > popular > fallback",
+        ),
+    )
+
+
 STARTERS: dict[str, Starter] = {
     starter.id: starter
     for starter in (
@@ -123,6 +148,12 @@ STARTERS: dict[str, Starter] = {
             "Popular only",
             "What most people liked this week; needs no training and suits the first day.",
             _popular_only(),
+        ),
+        Starter(
+            "llm",
+            "LLM ranker on top of MF",
+            "Matrix factorization orders the best fifty, and a language model has the last word on them.",
+            _llm_on_top(),
         ),
     )
 }
