@@ -20,7 +20,7 @@ export function flowView(run, actions) {
 
   function redraw() {
     if (!hasShares) return;
-    const rows = measured.map((part) => ({ label: `without ${part.name}`, ...part.relative, title: `Without ${part.name}: ${signedPercent(part.relative.mean)} of NDCG, 95 % interval ${signedPercent(part.relative.low)} to ${signedPercent(part.relative.high)}, ${counted(part.ndcg.n, "user")}` }));
+    const rows = measured.map((part) => ({ label: part.name, ...part.relative, title: `Without ${part.name}: ${signedPercent(part.relative.mean)} of NDCG, 95 % interval ${signedPercent(part.relative.low)} to ${signedPercent(part.relative.high)}, ${counted(part.ndcg.n, "user")}` }));
     figure.replaceChildren(changeChart(rows, { width: Math.max(280, figure.clientWidth), description: "Bars to the left: the flow is worse without this node. The table below holds every number." }));
   }
 }

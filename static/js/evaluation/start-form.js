@@ -1,6 +1,9 @@
 /** What is to be measured: rankers on held-out items among a hundred, or a flow as a whole. */
 import { make } from "./elements.js";
 
+/** What a node is compared with when one comes from its flow. */
+const BASELINE = "mf";
+
 /**
  * @param {{choices: object, defaults: object, wanted: URLSearchParams, onStart: (body: object) => void}} given
  *   ``wanted`` is the page's query: ``kind``, ``flow`` and ``version`` preset what a link from a flow asks for
@@ -9,7 +12,7 @@ export function startForm({ choices, defaults, wanted, onStart }) {
   const kind = wanted.get("kind") === "flow" ? "flow" : "rankers";
   const asked = wanted.get("flow") ? `#${wanted.get("flow")}${wanted.get("version") ? `@${wanted.get("version")}` : ""}` : null;
   const rankers = section("rankers", [
-    group("Rankers", "What order does each give?", choices.rankers.filter((ranker) => !ranker.is_control).map((ranker) => box("rankers", ranker.name, ranker.label, !asked && defaults.rankers.includes(ranker.name), ranker.is_asked ? "costs money" : ""))),
+    group("Rankers", "What order does each give?", choices.rankers.filter((ranker) => !ranker.is_control).map((ranker) => box("rankers", ranker.name, ranker.label, asked ? ranker.name === BASELINE : defaults.rankers.includes(ranker.name), ranker.is_asked ? "costs money" : ""))),
     group("Controls", "What knows nothing has to score 0.045 among 100.", choices.rankers.filter((ranker) => ranker.is_control).map((ranker) => box("rankers", ranker.name, ranker.label, true))),
     flowsFor(choices, asked),
     field("Shots", make("input", { type: "text", name: "shots", value: defaults.shots.join(" "), inputMode: "numeric", required: true, pattern: "[0-9]+([ ,]+[0-9]+)*" }), "Likes of each user that are known, newest first."),
