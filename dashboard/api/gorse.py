@@ -36,6 +36,8 @@ class BadCursor(WebError):
 
 
 class Orjson(BaseRenderer):
+    """Answers as strict JSON, made fast."""
+
     media_type = "application/json"
 
     def render(self, request: HttpRequest, data: Any, *, response_status: int) -> bytes:
