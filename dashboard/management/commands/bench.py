@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from dashboard.bench import expressions, models, preview, refresh, serve, snapshot
+from dashboard.bench import expressions, llm, models, preview, refresh, serve, snapshot
 from recflow.errors import RecflowError
 
 MOVIELENS = Path("../shared/data/ml-latest-small")
@@ -34,10 +34,11 @@ class Command(BaseCommand):
         part.add_argument("--data", type=Path, default=MOVIELENS, help="a MovieLens folder")
         part.add_argument("--users", type=int, default=30_000)
         part.add_argument("--items", type=int, default=41_000)
-        part = parts.add_parser("refresh", help="lists for everybody: from factors, and of a whole flow")
-        part.add_argument("--data", type=Path, default=MOVIELENS, help="a MovieLens folder")
-        part.add_argument("--users", type=int, default=30_000)
-        part.add_argument("--items", type=int, default=41_000)
+        part = parts.add_parser("llm", help="what a ranking adds to a language model's own time")
+        part.add_argument("--latency-ms", type=int, default=50, help="of the stand-in, one call at a time")
+        part.add_argument("--busy-latency-ms", type=int, default=1000, help="the same, many at a time")
+        part.add_argument("--rankings", type=int, default=640)
+        part.add_argument("--in-flight", type=int, default=64)
         part = parts.add_parser("serve", help="requests a second of /api/recommend beside a bare route")
         part.add_argument("--seconds", type=int, default=5, help="of each of the five parts")
         part.add_argument("--as-server", action="store_true", help=SUPPRESS)
@@ -56,8 +57,14 @@ class Command(BaseCommand):
                     models.run(say, options["data"], options["seeds"])
                 case "refresh":
                     refresh.run(say, options["data"], options["users"], options["items"])
-                case "refresh":
-                    refresh.run(say, options["data"], options["users"], options["items"])
+                case "llm":
+                    llm.run(
+                        self._say_at_once,
+                        latency_ms=options["latency_ms"],
+                        busy_latency_ms=options["busy_latency_ms"],
+                        n_rankings=options["rankings"],
+                        in_flight=options["in_flight"],
+                    )
                 case "serve" if options["as_server"]:
                     serve.serve_bench(self._say_at_once)
                 case "serve":
