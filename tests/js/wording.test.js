@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { keyOf } from "../../static/js/editor/shortcuts.js";
-import { counted, describeNode, duration, score, shortValue } from "../../static/js/editor/wording.js";
+import { counted, describeNode, duration, money, score, shortValue } from "../../static/js/editor/wording.js";
 import { chain, types } from "./drawing.js";
 
 const key = (name, held = {}) => keyOf({ key: name, code: "", ctrlKey: false, metaKey: false, shiftKey: false, altKey: false, ...held });
@@ -44,4 +44,11 @@ test("a screen reader hears type, name, state, inputs and outputs", () => {
   const flow = chain();
   const about = { types, flow, run: { state: "done", count: 5 }, stale: null, problems: [{}] };
   assert.equal(describeNode(flow.nodes[3], about), "Sorter; SORT; done, 5 items; 1 problem; fed by A, B; feeds END");
+});
+
+test("money keeps the figures that count, however small", () => {
+  assert.equal(money(0, "USD"), "no cost");
+  assert.equal(money(0.00012345, "USD"), "USD 0.00012");
+  assert.equal(money(3.14159, "EUR"), "EUR 3.14");
+  assert.equal(money(0.5), "0.5");
 });

@@ -2,6 +2,8 @@
 import { indexed } from "./flow-index.js";
 import { nameOf } from "./node-types.js";
 
+const MOST = 500; // candidates that the server shows a prompt for
+
 /**
  * @param {object} node whose settings are shown
  * @param {object} settings its settings, kind included
@@ -21,7 +23,7 @@ export function questionOf(node, settings, { flow, run, userId }, types) {
 /** The candidates that the node met in a run, best first; null when that is not known. */
 function incoming(node, flow, run) {
   const told = run.nodes[node.id]?.details?.items;
-  if (told?.length > 0) return told.toSorted((a, b) => a.rank_before - b.rank_before).map((item) => item.item_id);
+  if (told?.length > 0) return told.toSorted((a, b) => a.rank_before - b.rank_before).slice(0, MOST).map((item) => item.item_id);
   const sources = indexed(flow).inputs(node.id).map((edge) => edge.source);
   const top = sources.length === 1 ? run.nodes[sources[0]]?.top : null;
   return top?.length > 0 ? top.map((item) => item.item_id) : null;

@@ -1,9 +1,9 @@
 /** Below the form of a node that asks a model: the prompt for the chosen user while it is written, and what comes back. */
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { html } from "../lib/html.js";
 import { Icon } from "../lib/icons.js";
 import { Order, Dropped } from "./ranking-order.js";
-import { Messages, Notice, RankingOutcome, StatusLine } from "./ranking-outcome.js";
+import { Messages, RankingOutcome, StatusLine } from "./ranking-outcome.js";
 import { useEditor } from "./store.js";
 import { useAsked, useQuestion, useShown } from "./use-preview.js";
 import { counted, money } from "./wording.js";
@@ -25,16 +25,16 @@ export function PromptPanel({ node, type, hints, onProblems }) {
     again();
   };
   const send = () => sent.ask(question, (signal) => editor.sendPrompt(question, signal));
+  const rendered = useLastGood(shown);
   const blocked = shown?.problems.length > 0;
   return html`<section className="preview-panel" aria-label="Preview of the prompt" aria-busy=${waiting} data-testid="prompt-panel">
     <header className="preview-head"><h3>Prompt</h3>
       <span className="preview-for">${question.user_id ? html`for ${question.user_id}` : "for somebody without history: choose a user below the canvas"}</span></header>
-    ${shown && html`<${Notice} text=${shown.notice} model=${shown.model} />`}
     ${problem && html`<p className="field-problem" role="alert">${problem}</p>`}
     ${blocked && html`<${Problems} problems=${shown.problems} />`}
     ${shown?.estimate && html`<${Estimate} shown=${shown} />`}
     ${shown?.notes?.map((note) => html`<p className="field-hint" key=${note}>${note}</p>`)}
-    ${shown?.messages.length > 0 && html`<${Messages} messages=${shown.messages} />`}
+    ${rendered && html`<div className=${rendered === shown ? "" : "is-old"}><${Messages} messages=${rendered.messages} /></div>`}
     ${shown?.items && html`<p className="field-hint">${candidateWords(question, shown.items.length)}</p>`}
     <div className="preview-actions">
       <button type="button" className="button" data-testid="dry-run" title="Render it anew; asks nobody" onClick=${dryRun}>Dry run</button>
@@ -50,8 +50,15 @@ export function PromptPanel({ node, type, hints, onProblems }) {
       ${sent.answer && sent.of !== question && html`<p className="field-warning">What follows answers an earlier prompt; send again to see the change.</p>`}
       ${sent.answer && !sent.answer.outcome && html`<${Problems} problems=${sent.answer.problems} />`}
     </div>
-    ${sent.answer?.outcome && html`<${RankingOutcome} outcome=${sent.answer.outcome} />`}
+    ${sent.answer?.outcome && html`<${RankingOutcome} outcome=${sent.answer.outcome} currency=${sent.answer.currency} />`}
   </section>`;
+}
+
+/** The newest answer with messages: while a template is broken, what it gave before stays in sight. */
+function useLastGood(shown) {
+  const good = useRef(null);
+  if (shown?.messages.length > 0) good.current = shown;
+  return good.current;
 }
 
 /** Tokens by part as a bar and in numbers, and what they cost. */
@@ -85,6 +92,6 @@ function Paste({ read, onRead }) {
 }
 
 function candidateWords(question, n) {
-  if (question.items) return `Candidates: ${counted(n, "item")} that came in, as the last run shows.`;
+  if (question.items) return `Candidates: the best ${counted(n, "item")} that came in, as the last run shows.`;
   return `Candidates: the newest ${counted(n, "item")} that the user has not seen. After a run they are those that came in.`;
 }

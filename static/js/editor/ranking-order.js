@@ -14,7 +14,7 @@ const REASONS = {
 /** Row by row: the item that is here now, and the one that came in at this place. */
 export function Order({ items }) {
   const incoming = items.toSorted((a, b) => a.rank_before - b.rank_before);
-  return html`<table className="order" data-testid="order">
+  return html`<div className="order-frame" tabIndex="0" role="region" aria-label="Order"><table className="order" data-testid="order">
     <caption className="visually-hidden">The new order beside the one that came in</caption>
     <thead><tr><th scope="col"><span className="visually-hidden">Place</span></th><th scope="col">New order</th><th scope="col"><span className="visually-hidden">Places moved</span></th><th scope="col">Came in</th></tr></thead>
     <tbody>${items.map((item, index) => html`<tr key=${item.item_id} className=${item.origin === "ranked" ? "" : "is-appended"} data-item=${item.item_id}>
@@ -22,7 +22,7 @@ export function Order({ items }) {
       <td className="order-title" title=${item.item_id}>${item.title || item.item_id}${item.origin === "appended" && html`<span className="tag">appended</span>`}</td>
       <td><${Shift} by=${item.rank_before - item.rank} /></td>
       <td className="order-title is-before" title=${incoming[index].item_id}>${incoming[index].title || incoming[index].item_id}</td></tr>`)}</tbody>
-  </table>`;
+  </table></div>`;
 }
 
 export function Dropped({ tokens, counts = {} }) {

@@ -6,18 +6,18 @@ import { counted, duration, money } from "./wording.js";
 const STATUS = { ok: "All ranked", partial: "Partly ranked", failed: "No ranking" };
 const OPEN_MESSAGES = 3;
 
-/** @param {{outcome: object, withOrder?: boolean}} props outcome: `details` of a run, or the outcome of a preview */
-export function RankingOutcome({ outcome, withOrder = true }) {
+/** @param {{outcome: object, withOrder?: boolean, currency?: string}} props outcome: `details` of a run, or the outcome of a preview */
+export function RankingOutcome({ outcome, withOrder = true, currency = "" }) {
   const { calls } = outcome;
   return html`<div className="outcome" data-testid="outcome">
     <${StatusLine} status=${outcome.status} message=${outcome.message} />
     <${Notice} text=${outcome.notice} model=${outcome.model} />
     ${outcome.notes.map((note) => html`<p className="field-hint" key=${note}>${note}</p>`)}
     ${withOrder && outcome.items.length > 0 && html`<${Order} items=${outcome.items} />`}
-    ${calls.length > 1 && html`<p className="field-hint">${counted(calls.length, "call")}, ${counted(outcome.tokens, "token")}, ${duration(outcome.ms)}${outcome.cost === null ? "" : `, ${money(outcome.cost)}`}${outcome.agreement === null ? "" : `, agreement ${outcome.agreement.toFixed(2)}`}</p>`}
-    ${calls.map((call, index) => (calls.length === 1
-      ? html`<${Call} key=${index} call=${call} withMessages=${!withOrder} />`
-      : html`<details className="field-group" key=${index} open=${index === 0}><summary>Call ${index + 1}: ${counted(call.asked_about.length, "candidate")}</summary><${Call} call=${call} withMessages /></details>`))}
+    ${calls.length > 1 && html`<p className="outcome-line">${counted(calls.length, "call")}, ${counted(outcome.tokens, "token")}, ${duration(outcome.ms)}${outcome.cost === null ? "" : `, ${money(outcome.cost, currency)}`}${outcome.agreement === null ? "" : `, agreement ${outcome.agreement.toFixed(2)}`}</p>`}
+    ${calls.length > 0 && html`<${Call} call=${calls[0]} currency=${currency} withMessages=${!withOrder || calls.length > 1} />`}
+    ${calls.slice(1).length > 0 && html`<details className="reasoning"><summary>${counted(calls.length - 1, "more call")}</summary>
+      ${calls.slice(1).map((call, index) => html`<details className="field-group" key=${index}><summary>Call ${index + 2}: ${counted(call.asked_about.length, "candidate")}</summary><${Call} call=${call} currency=${currency} withMessages /></details>`)}</details>`}
   </div>`;
 }
 
@@ -41,7 +41,7 @@ export function Messages({ messages }) {
   </div>`;
 }
 
-function Call({ call, withMessages }) {
+function Call({ call, currency, withMessages }) {
   const { tokens } = call;
   return html`<div className="call">
     <dl className="facts">
@@ -49,7 +49,7 @@ function Call({ call, withMessages }) {
       <dt>Time</dt><dd>${duration(call.ms)}</dd>
       ${call.finish_reason && html`<dt>Finish</dt><dd>${call.finish_reason}</dd>`}
       <dt>Tokens</dt><dd>${tokenWords(tokens)}</dd>
-      <dt>Cost</dt><dd>${call.cost === null ? "price unknown" : money(call.cost)}</dd>
+      <dt>Cost</dt><dd>${call.cost === null ? "price unknown" : money(call.cost, currency)}</dd>
     </dl>
     ${call.problem && html`<p className="field-problem">${call.problem}</p>`}
     ${call.warnings.map((warning) => html`<p className="field-warning" key=${warning}>${warning}</p>`)}

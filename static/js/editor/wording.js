@@ -32,9 +32,9 @@ export function dateTime(iso) {
   return date.toLocaleString([], { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 }
 
-/** Money of all sizes: 0.000123 -> "USD 0.00012", 0 -> "nothing" */
+/** Money of all sizes: 0.000123 -> "USD 0.00012", 0 -> "no cost" */
 export function money(amount, currency = "") {
-  if (amount === 0) return "nothing";
+  if (amount === 0) return "no cost";
   const figures = amount >= 1 ? amount.toFixed(2) : Number(amount.toPrecision(2)).toLocaleString("en", { maximumFractionDigits: 10 });
   return [currency, figures].filter(Boolean).join(" ");
 }

@@ -1,0 +1,209 @@
+"""Criteria on what nodes say to other machines; the number of a test is the criterion's.
+
+The model is the playground's own stand-in, asked over real HTTP.
+"""
+
+import re
+
+import pytest
+from flows import edges, node
+
+USER = "amara-alder"
+
+
+def drawing(**settings):
+    """Data Source → Latest → a ranker → Recommend, with at most 12 candidates."""
+    return {
+        "format": 1,
+        "name": "Test flow",
+        "nodes": [
+            node("source", "data-source", 0, 0),
+            node("latest", "latest", 300, 0),
+            node("few", "merge", 600, 0, limit=12),
+            node("ranker", "ranker", 900, 0, **settings),
+            node("recommend", "recommend", 1200, 0),
+        ],
+        "edges": edges(("source", "latest"), ("latest", "few"), ("few", "ranker"), ("ranker", "recommend")),
+        "notes": [],
+    }
+
+
+def write(editor, field, text):
+    """Replace the text of a code field, as somebody who pastes."""
+    box = editor.by("inspector").locator(f"[data-field={field}] [contenteditable=true]")
+    box.click()
+    editor.press("Control+a")
+    editor.page.keyboard.insert_text(text)
+
+
+def rows(editor, within):
+    """(item, places moved up, item that came in at this place, is it marked as appended) of each row."""
+    found = []
+    for row in editor.by(within).locator("[data-testid=order] tbody tr").all():
+        shift = re.sub(r"\s+", " ", row.locator("td").nth(2).inner_text()).strip()
+        sign = -1 if "down" in shift else 1
+        moved = sign * int(re.sub(r"\D", "", shift) or 0)
+        before = row.locator("td").nth(3).get_attribute("title")
+        found.append((row.get_attribute("data-item"), moved, before, row.locator(".tag").count() == 1))
+    return found
+
+
+@pytest.fixture
+def panel(open_editor):
+    editor = open_editor(drawing(kind="llm"))
+    editor.choose_user(USER)
+    editor.open_settings("ranker")
+    editor.by("estimate").wait_for()
+    return editor
+
+
+def test_20_the_rendered_prompt_and_its_tokens_follow_the_typing(panel):
+    messages = panel.by("messages")
+    before = panel.by("estimate").inner_text()
+    write(
+        panel, "prompt", "Only {{ items | length }} things. {% for i in items %}{{ i.ItemId }} {% endfor %}"
+    )
+    messages.get_by_text("Only 20 things.").wait_for(timeout=3000)
+    assert re.search(r"About [\d,]+ tokens", panel.by("estimate").inner_text())
+    assert panel.by("estimate").inner_text() != before
+    assert panel.by("prompt-panel").locator(".preview-for").inner_text() == f"for {USER}"
+
+
+def test_20_the_prompt_stands_beside_its_template_where_there_is_room(panel):
+    template = panel.by("inspector").locator("[data-field=prompt] .code-field").bounding_box()
+    shown = panel.by("messages").bounding_box()
+    assert shown["x"] >= template["x"] + template["width"]
+    assert shown["y"] < template["y"] + template["height"]
+
+
+def test_20_an_unknown_variable_is_marked_at_its_line(panel):
+    write(panel, "prompt", "{% for i in items %}{{ i.ItemId }}\n{% endfor %}\nfor {{ usr.UserId }}")
+    marked = panel.by("inspector").locator("[data-field=prompt] .cm-lintRange-error")
+    marked.wait_for(timeout=3000)
+    assert marked.inner_text().startswith("usr")
+    lines = panel.by("inspector").locator("[data-field=prompt] .cm-line")
+    assert lines.nth(2).locator(".cm-lintRange-error").count() == 1
+    problem = panel.by("preview-problems").inner_text()
+    assert "Line 3" in problem
+    assert "usr" in problem
+    assert panel.by("send-prompt").is_disabled()
+    write(panel, "prompt", "{% for i in items %}{{ i.ItemId }}\n{% endfor %}")
+    marked.wait_for(state="detached", timeout=3000)
+    panel.by("preview-problems").wait_for(state="detached")
+
+
+def test_20_send_shows_the_answer_the_order_and_who_answered(panel):
+    panel.by("send-prompt").click()
+    outcome = panel.by("outcome")
+    outcome.wait_for()
+    assert panel.by("outcome-status").inner_text() == "All ranked"
+    assert "stand-in" in outcome.locator("[data-testid=notice]").inner_text()
+    names = re.findall(r"^\d+$", panel.by("raw-answer").inner_text(), re.MULTILINE)
+    order = rows(panel, "outcome")
+    incoming = [before for _, _, before, _ in order]
+    assert len(order) == 20
+    # The stand-in answers with short names: n stands for the nth candidate that came in.
+    assert [item for item, *_ in order] == [incoming[int(name) - 1] for name in names]
+    assert [moved for _, moved, *_ in order] == [
+        incoming.index(item) - place for place, (item, *_) in enumerate(order)
+    ]
+    facts = outcome.locator(".facts").inner_text()
+    assert "200" in facts
+    assert re.search(r"[\d,]+ in, [\d,]+ out", facts)
+
+
+def test_20_a_pasted_answer_is_read_and_every_dropped_token_has_its_reason(panel):
+    panel.by("paste-answer").click()
+    panel.by("pasted").fill("```csv\n3\n1\n3\n99\n```")
+    panel.by("read-answer").click()
+    panel.by("reading").wait_for()
+    assert panel.by("outcome-status").inner_text() == "Partly ranked"
+    order = rows(panel, "reading")
+    incoming = [before for _, _, before, _ in order]
+    assert [item for item, *_ in order[:3]] == [incoming[2], incoming[0], incoming[1]]
+    assert [moved for _, moved, *_ in order[:4]] == [2, -1, -1, 0]
+    assert [appended for *_, appended in order] == [False, False] + [True] * 18
+    dropped = [entry.inner_text().split("\n") for entry in panel.by("dropped").locator("li").all()]
+    assert sorted(dropped) == [["3", "named before"], ["99", "no candidate: invented"]]
+    assert panel.by("outcome").count() == 0
+
+
+def test_20_what_a_model_wrote_is_text(panel):
+    panel.by("paste-answer").click()
+    panel.by("pasted").fill("```csv\nx<img src=x onerror=alert(1)>y\n2\n```")
+    panel.by("read-answer").click()
+    panel.by("dropped").get_by_text("x<img src=x onerror=alert(1)>y").wait_for()
+    assert panel.by("inspector").locator("img").count() == 0
+
+
+def test_20_endpoints_are_chosen_and_one_that_is_gone_stays_in_sight(open_editor):
+    editor = open_editor(drawing(kind="llm", endpoint="gone"))
+    editor.open_settings("ranker")
+    field = editor.by("inspector").locator("[data-field=endpoint]")
+    field.get_by_test_id("endpoint-missing").wait_for()
+    select = field.locator("select")
+    assert (select.input_value(), select.get_attribute("aria-invalid")) == ("gone", "true")
+    assert field.get_by_role("link", name="Endpoints in Settings").get_attribute("href") == "/settings"
+    select.select_option("default")
+    field.get_by_test_id("endpoint-missing").wait_for(state="detached")
+    editor.save()
+    ranker = next(entry for entry in editor.draft()["nodes"] if entry["id"] == "ranker")
+    assert ranker["settings"]["endpoint"] == "default"
+
+
+def test_20_a_request_shows_what_was_sent_and_what_was_in_the_way(open_editor):
+    document = drawing(kind="none")
+    document["nodes"][1] = node(
+        "latest", "external", 300, 0, mode="request", url="http://127.0.0.1:9/{{ n }}"
+    )
+    editor = open_editor(document)
+    editor.choose_user(USER)
+    editor.open_settings("latest")
+    editor.by("send-request").click()
+    exchange = editor.by("exchange")
+    exchange.wait_for()
+    assert "GET http://127.0.0.1:9/100" in exchange.inner_text()
+    assert "not allowed" in editor.by("preview-problems").inner_text()
+
+
+def test_33_the_last_run_of_a_language_model_shows_all_that_was_said(open_editor):
+    editor = open_editor(drawing(kind="llm"))
+    editor.run(USER)
+    editor.open_settings("ranker")
+    editor.page.get_by_role("tab", name="Last run").click()
+    ranked = editor.by("ranked").locator("li").all()
+    assert len(ranked) == 12
+    assert [int(row.locator(".rank").inner_text()) for row in ranked] == list(range(1, 13))
+    titles = [row.locator(".top-title").get_attribute("title") for row in ranked]
+    assert titles == editor.result_ids()
+    assert any(row.locator(".result-shift svg").count() for row in ranked)
+    assert editor.by("outcome-status").inner_text() == "All ranked"
+    assert "stand-in" in editor.by("notice").inner_text()
+    assert re.search(r"\d", editor.by("raw-answer").inner_text())
+    facts = editor.by("outcome").locator(".facts").inner_text()
+    assert re.search(r"[\d,]+ in, [\d,]+ out", facts)
+    assert re.search(r"\d m?s", facts)
+    assert editor.by("outcome").get_by_text("Nothing of the answer was dropped.").count() == 1
+    editor.by("outcome").get_by_text("Prompt as it was sent").click()
+    assert "You rank items" in editor.by("messages").inner_text()
+
+
+def test_33_a_ranking_that_failed_still_tells_why(open_editor):
+    editor = open_editor(drawing(kind="llm", on_failure="keep", prompt="{{ items | length }}", system=""))
+    editor.run(USER)
+    editor.open_settings("ranker")
+    editor.page.get_by_role("tab", name="Last run").click()
+    assert editor.by("outcome-status").inner_text() == "No ranking"
+    assert "the order that came in was kept" in editor.by("inspector").inner_text()
+
+
+def test_33_what_the_hybrid_weighed_is_a_table(open_editor):
+    editor = open_editor(drawing(kind="hybrid"))
+    editor.run(USER)
+    editor.open_settings("ranker")
+    editor.page.get_by_role("tab", name="Last run").click()
+    table = editor.by("evidence")
+    columns = table.locator("thead th").count()
+    first = table.locator("tbody tr").first
+    assert first.locator("th").inner_text() == editor.result_ids()[0]
+    assert first.locator("td").count() == columns - 1 > 1
