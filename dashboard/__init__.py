@@ -2,3 +2,6 @@
 
 No arithmetic on arrays in a view: ask recflow.
 """
+
+#: As pyproject.toml has it.
+VERSION = "0.1.0"

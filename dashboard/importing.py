@@ -146,7 +146,8 @@ def take_in(
         progress.position = reader.position
         progress.rejected += len(rejects)
         with transaction.atomic(using=settings.CATALOGUE_DATABASE):
-            _write_records(records, outcome.counts)
+            for kind, count in write_records(records).items():
+                outcome.counts[kind] += count
             progress.save()
         outcome.rejected = progress.rejected
         records.clear()
@@ -168,7 +169,8 @@ def take_in(
     return outcome
 
 
-def _write_records(records: Sequence[Record], counts: dict[str, int]) -> None:
+def write_records(records: Sequence[Record]) -> dict[Kind, int]:
+    """Write records of any kinds, overwriting feedback; how many there were of each."""
     users = [record for record in records if isinstance(record, UserRecord)]
     items = [record for record in records if isinstance(record, ItemRecord)]
     feedback = [record for record in records if isinstance(record, FeedbackRecord)]
@@ -184,8 +186,7 @@ def _write_records(records: Sequence[Record], counts: dict[str, int]) -> None:
             insert_users=server.auto_insert_user,
             insert_items=server.auto_insert_item,
         )
-    for kind, rows in zip(KINDS, (users, items, feedback), strict=True):
-        counts[kind] += len(rows)
+    return dict(zip(KINDS, (len(users), len(items), len(feedback)), strict=True))
 
 
 def _write_rejects(path: Path, rejects: Sequence[Rejected]) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from asgiref.sync import async_to_sync
 
-from dashboard import runs
+from dashboard import metrics, runs
 from dashboard.active import active_flow
 from dashboard.jobs.fitting import rules_of_flow
 from dashboard.store import now_us, store
@@ -63,20 +63,27 @@ def recommender(kind: str, name: str | None = None) -> Node | None:
 
 
 def proposals(
-    node: Node, history: UserHistory | None = None, categories: Sequence[str] = (), *, n: int = 0
+    node: Node | None, history: UserHistory | None = None, categories: Sequence[str] = (), *, n: int = 0
 ) -> Listing:
-    """What a node hands on, for a user or for nobody in particular; ``n=0`` is all it has."""
+    """What a node hands on, for a user or for nobody in particular; without a node what the flow gives.
+
+    Args:
+        node: of the active flow.
+        history: the user's.
+        categories: items carry all of these.
+        n: how many the whole flow gives, 0 for all it has.
+    """
     flow, _ = active_flow()
     snapshot = store.snapshot()
     request = RunRequest(
         history or NOBODY,
         n=n,
         categories=tuple(categories),
-        until=node.id,
+        until=node and node.id,
         now=now_us(),
         use_pins=False,
     )
-    run = async_to_sync(execute)(flow, request, snapshot, runs.services)
+    run = async_to_sync(execute)(flow, request, snapshot, runs.services, metrics.timing(flow))
     return _listing(snapshot, run.result.items, run.result.scores)
 
 

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import bisect
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+
+from recflow.engine.events import Event, NodeFailed, NodeFinished, RunFinished
+from recflow.engine.flow import Flow
 
 #: Upper bounds of the buckets of durations, in seconds.
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -78,6 +81,22 @@ answers = Counter(
 )
 node_seconds = Durations("recflow_node_seconds", "Time a node of a flow worked, by its type.", ("type",))
 runs = Counter("recflow_runs_total", "Runs of flows that ended.", ("degraded",))
+
+
+def timing(flow: Flow) -> Callable[[Event], None]:
+    """Something that hears the events of a run and counts how long its nodes worked."""
+    types = {node.id: node.type for node in flow.nodes}
+
+    def hear(event: Event) -> None:
+        match event:
+            case NodeFinished(node_id=node_id, ms=ms, cached=False):
+                node_seconds.add(types[node_id], seconds=ms / 1000)
+            case NodeFailed(node_id=node_id, ms=ms):
+                node_seconds.add(types[node_id], seconds=ms / 1000)
+            case RunFinished(degraded=degraded):
+                runs.add("yes" if degraded else "no")
+
+    return hear
 
 
 def head(name: str, text: str, kind: str) -> Iterator[str]:

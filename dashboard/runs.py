@@ -19,6 +19,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.conf import settings
 
+from dashboard import metrics
 from dashboard.artifacts import ArtifactStore
 from dashboard.drafts import all_problems
 from dashboard.outside import directory
@@ -155,8 +156,10 @@ def refuse(flow: Flow, until: str | None = None) -> None:
 
 async def _run(live: LiveRun, flow: Flow, request_id: str) -> None:
     began = time.perf_counter()
+    hear = metrics.timing(flow)
 
     def say(event: events.Event) -> None:
+        hear(event)
         more = {"request_id": request_id} if isinstance(event, events.RunAccepted) else {}
         live.say(event, **more)
 

@@ -26,8 +26,8 @@ from dashboard.request_log import observed
 from dashboard.routing import websocket_urlpatterns
 from dashboard.static_files import StaticForEver
 
-#: Where the Data page sends files; its view has the same address in urls.py.
-IMPORTS = "/data/import"
+#: Where the Data page and programs send files; views have the same addresses in urls.py.
+IMPORTS = ("/data/import", "/api/bulk/")
 
 static_files = observed(StaticForEver(settings.STATIC_DIR, settings.STATIC_URL))
 pages = observed(limit_body(django))
@@ -45,7 +45,7 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
         await serve.recommend(scope, receive, send)
     elif scope["path"].startswith("/static/"):
         await static_files(scope, receive, send)
-    elif scope["path"] == IMPORTS:
+    elif scope["path"].startswith(IMPORTS):
         await imports(scope, receive, send)
     else:
         await pages(scope, receive, send)

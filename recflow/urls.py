@@ -7,17 +7,20 @@ from django.urls import path
 
 from dashboard.api import (
     admin,
+    bulk,
     configuration,
     editor,
     feedback,
     gorse,
     health,
+    inspection,
     items,
     recommenders,
+    statistics,
     tasks,
     users,
 )
-from dashboard.views import api_docs, data, evaluation, overview, pages, settings_page
+from dashboard.views import api_docs, data, evaluation, metrics_page, overview, pages, settings_page
 from dashboard.views import items as items_page
 from dashboard.views import tasks as tasks_page
 from dashboard.views import users as users_page
@@ -26,7 +29,7 @@ from dashboard.views.login import Login
 for part in (users, items, feedback, recommenders, health):
     gorse.api.add_router("", part.router)
 editor.api.add_router("", tasks.router)
-for part in (configuration,):
+for part in (configuration, statistics, inspection, bulk):
     admin.api.add_router("", part.router)
 
 urlpatterns = [
@@ -46,6 +49,7 @@ urlpatterns = [
     path("settings", settings_page.settings, name="settings"),
     path("login", Login.as_view(), name="login"),
     path("logout", LogoutView.as_view(), name="logout"),
+    path("metrics", metrics_page.page, name="metrics"),
     path("docs", api_docs.docs, name="docs"),
     path("api/openapi.json", api_docs.openapi, name="openapi"),
     path("api/", editor.api.urls),

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from dashboard import VERSION
 from dashboard.api.openapi_schemas import SCHEMAS, ref, rows
 
 Schema = dict[str, Any]
@@ -328,7 +329,7 @@ def document() -> Schema:
         "openapi": "3.1.0",
         "info": {
             "title": "RecFlow",
-            "version": "0.1.0",
+            "version": VERSION,
             "description": "Users, items and feedback in, recommendations out: Gorse's REST API.",
         },
         "servers": [{"url": "/"}],

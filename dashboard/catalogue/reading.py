@@ -36,6 +36,32 @@ def get_item(item_id: str) -> ItemRecord | None:
     return _item(rows[0]) if rows else None
 
 
+def items_of(item_ids: Sequence[str]) -> dict[str, ItemRecord]:
+    """The items with these ids, those that exist."""
+    found: dict[str, ItemRecord] = {}
+    for start in range(0, len(item_ids), 1_000):
+        block = list(item_ids[start : start + 1_000])
+        marks = ", ".join(["%s"] * len(block))
+        for row in _query(f"{_ITEM} WHERE item_id IN ({marks})", block):
+            found[row[0]] = _item(row)
+    return found
+
+
+def last_feedback_of(user_ids: Sequence[str]) -> dict[str, int]:
+    """When each of these users last gave feedback; those who never did are missing."""
+    if not user_ids:
+        return {}
+    marks = ", ".join(["%s"] * len(user_ids))
+    return dict(
+        _query(
+            "SELECT u.user_id, MAX(f.time_us) FROM catalogue_user u "
+            f"JOIN catalogue_feedback f ON f.user_number = u.number WHERE u.user_id IN ({marks}) "
+            "GROUP BY u.user_id",
+            list(user_ids),
+        )
+    )
+
+
 def users_from(user_id: str, n: int) -> list[UserRecord]:
     """The next n users by id, beginning with this id."""
     return [

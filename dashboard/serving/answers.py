@@ -16,7 +16,7 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 
-from dashboard import runs
+from dashboard import metrics, runs
 from dashboard.lists import NOBODY
 from dashboard.serving.plan import Plan, current_plan
 from dashboard.serving.rows import (
@@ -207,7 +207,7 @@ async def _execute(
         now=now_us(),
         use_pins=False,
     )
-    return await execute(plan.flow, request, snapshot, runs.services)
+    return await execute(plan.flow, request, snapshot, runs.services, metrics.timing(plan.flow))
 
 
 def _items(run: Run, snapshot: Any) -> Items:

@@ -18,7 +18,8 @@ from recflow.interop.objects import MAKERS, Kind, check_ids, to_object
 from recflow.interop.reader import Part, Reader, Row, open_bytes, shown, size_of
 from recflow.interop.records import Record, Rejected
 
-_KEYS: dict[Kind, str] = {"users": "userid", "items": "itemid", "feedback": "feedbacktype"}
+#: A field that each object of a kind has, in lower case.
+KEYS: dict[Kind, str] = {"users": "userid", "items": "itemid", "feedback": "feedbacktype"}
 _ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 _ESCAPES |= dict.fromkeys(range(0xD800, 0xE000), "\ufffd")  # half a surrogate pair, which UTF-8 cannot hold
 
@@ -28,7 +29,7 @@ def open_jsonl(path: Path, kind: Kind, *, start: int = 0) -> Reader:
 
     def rows(done: int) -> Iterator[tuple[Row, int]]:
         with open_bytes(path) as stream:
-            objects = JsonStream(stream, _KEYS[kind])
+            objects = JsonStream(stream, KEYS[kind])
             while found := objects.next():
                 if objects.done > done:
                     yield (_record(found, kind, path.name, objects.count - 1),), objects.done

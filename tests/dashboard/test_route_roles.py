@@ -70,10 +70,31 @@ data key        GET     /api/user/<user_id>/feedback/<feedback_type>
 data key        GET     /api/user/<user_id>/neighbors
 data key        GET     /api/users
 data key        POST    /api/users
+view or key     GET     /api/bulk/<kind>
+view or key     GET     /api/dashboard/categories
+view or key     GET     /api/dashboard/cluster
 view or key     GET     /api/dashboard/config
 view or key     GET     /api/dashboard/config/schema
+view or key     GET     /api/dashboard/item-to-item/<name>/<item_id>
+view or key     GET     /api/dashboard/latest
+view or key     GET     /api/dashboard/non-personalized/<name>
+view or key     GET     /api/dashboard/recommend/<user_id>
+view or key     GET     /api/dashboard/recommend/<user_id>/<recommender>
+view or key     GET     /api/dashboard/recommend/<user_id>/<recommender>/<name>
+view or key     GET     /api/dashboard/stats
+view or key     GET     /api/dashboard/tasks
+view or key     GET     /api/dashboard/timeseries/<name>
+view or key     GET     /api/dashboard/user-to-user/<name>/<user_id>
+view or key     GET     /api/dashboard/user/<user_id>
+view or key     GET     /api/dashboard/user/<user_id>/feedback
+view or key     GET     /api/dashboard/user/<user_id>/feedback/<feedback_type>
+view or key     GET     /api/dashboard/userinfo
+view or key     GET     /api/dashboard/users
+view or key     ANY     /metrics
+publish or key  POST    /api/bulk/<kind>
 publish or key  DELETE  /api/dashboard/config
 publish or key  POST    /api/dashboard/config
+publish or key  POST    /api/purge
 view            ANY     /
 view            GET     /api/activations
 view            GET     /api/calls
