@@ -94,6 +94,12 @@ def server(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def reader(server):
+    """Somebody with a long history."""
+    return server.get("/api/preview/users?kind=heavy&n=1")[0]["user_id"]
+
+
+@pytest.fixture(scope="session")
 def chromium():
     from playwright.sync_api import sync_playwright
 
@@ -191,8 +197,11 @@ class Editor:
         assert status == 200
         return flow["draft"]["document"]
 
-    def flow(self):
-        return self.call("GET", f"/api/flows/{self.flow_id}")[1]
+    def saved_draft(self):
+        """The draft after everything was saved by the key."""
+        self.press("Control+s")
+        self.expect_saved()
+        return self.draft()
 
     def save(self):
         self.page.get_by_test_id("save").click()
@@ -223,6 +232,35 @@ class Editor:
     def live(self):
         return self.by("live").inner_text()
 
+    def expect_live(self, words):
+        """Wait until the live region says it."""
+        self.page.wait_for_function(
+            "words => document.querySelector('[data-testid=live]').textContent.includes(words)", arg=words
+        )
+
+    def expect_nodes(self, n):
+        self.page.wait_for_function(
+            "n => document.querySelectorAll('.react-flow__node-card').length === n", arg=n
+        )
+
+    def expect_focus(self, selector):
+        self.page.wait_for_function(
+            "selector => document.activeElement?.closest(selector) !== null", arg=selector
+        )
+
+    def expect_all_in_view(self):
+        """Wait until every node lies inside the canvas."""
+        self.page.wait_for_function(
+            """() => {
+              const frame = document.querySelector('[data-testid=canvas]').getBoundingClientRect();
+              return [...document.querySelectorAll('.react-flow__node')].every((node) => {
+                const box = node.getBoundingClientRect();
+                return box.left >= frame.left && box.right <= frame.right
+                  && box.top >= frame.top && box.bottom <= frame.bottom;
+              });
+            }"""
+        )
+
     # gestures
 
     def focus_canvas(self):
@@ -240,6 +278,10 @@ class Editor:
     def middle_of(self, locator):
         box = locator.bounding_box()
         return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    def click_node(self, node_id):
+        """Select a node by its title, where no control is."""
+        self.node(node_id).locator(".card-head").click()
 
     def start_edge(self, source):
         x, y = self.middle_of(self.by(f"port-{source}-out"))
@@ -287,6 +329,21 @@ class Editor:
     def field(self, label):
         return self.by("inspector").get_by_label(label, exact=True)
 
+    def set_number(self, node_id, field, value):
+        """Write a number into one field of a node's settings."""
+        self.click_node(node_id)
+        self.by("inspector").locator(f"[data-field={field}] input").fill(str(value))
+
+    def choose_kind(self, node_id, kind):
+        self.click_node(node_id)
+        self.by("inspector").locator("#setting-kind").select_option(kind)
+
+    def stop_autosave(self):
+        """Switch autosave off, so that a test says itself when the draft is saved."""
+        self.by("menu").click()
+        self.page.get_by_label("Save the draft by itself").uncheck()
+        self.press("Escape")
+
     # running
 
     def choose_user(self, user_id):
@@ -299,8 +356,18 @@ class Editor:
         self.by("run").click()
         self.expect_run("finished")
 
-    def expect_run(self, status):
-        self.page.wait_for_selector(f"[data-testid='results'][data-status='{status}']")
+    def expect_run(self, status, **options):
+        self.page.wait_for_selector(f"[data-testid='results'][data-status='{status}']", **options)
+
+    def states(self):
+        """Node id -> the word on its card for how it fared."""
+        return {
+            node_id: self.node(node_id).locator(".card-state, .card-idle").inner_text()
+            for node_id in self.node_ids()
+        }
+
+    def expect_state(self, node_id, word):
+        self.node(node_id).locator(".card-foot", has_text=word).wait_for()
 
     def result_ids(self):
         results = self.page.locator("[data-testid^='result-']").all()

@@ -1,11 +1,11 @@
 """Small drawings for browser tests."""
 
 
-def node(node_id, node_type, x, y, **settings):
+def node(node_id, node_type, x, y, name="", **settings):
     return {
         "id": node_id,
         "type": node_type,
-        "name": "",
+        "name": name,
         "position": {"x": x, "y": y},
         "settings": settings,
         "disabled": False,
@@ -20,6 +20,17 @@ def edges(*pairs):
     ]
 
 
+def flow(nodes, *pairs, notes=()):
+    return {
+        "format": 1,
+        "name": "Test flow",
+        "nodes": list(nodes),
+        "edges": edges(*pairs),
+        "notes": list(notes),
+    }
+
+
+EMPTY = flow([])
 BARE = {
     "format": 1,
     "name": "Test flow",
@@ -56,3 +67,19 @@ POPULAR = {
     "edges": edges(("source", "popular"), ("popular", "ranker"), ("ranker", "recommend")),
     "notes": [],
 }
+PERSONAL = flow(
+    [
+        node("source", "data-source", 0, 100),
+        node("collaborative", "collaborative", 300, 0),
+        node("popular", "non-personalized", 300, 200, score="len(feedback)"),
+        node("merge", "merge", 600, 100, method="concatenate"),
+        node("ranker", "ranker", 900, 100, kind="none"),
+        node("recommend", "recommend", 1200, 100),
+    ],
+    ("source", "collaborative"),
+    ("source", "popular"),
+    ("collaborative", "merge"),
+    ("popular", "merge"),
+    ("merge", "ranker"),
+    ("ranker", "recommend"),
+)

@@ -1,13 +1,56 @@
 """Criteria on running a flow; the number of a test is the criterion's."""
 
+import re
+import threading
+
 import pytest
-from flows import BARE, POPULAR
+from flows import BARE, PERSONAL, POPULAR, flow, node
+
+from tests.scripted_server import ScriptedServer, hang, json_reply, status
+
+WATCH_SOCKETS = """
+  window.sockets = [];
+  window.sent = [];
+  window.WebSocket = class extends WebSocket {
+    constructor(...args) {
+      super(...args);
+      sockets.push(this);
+    }
+    send(text) {
+      sent.push(JSON.parse(text));
+      super.send(text);
+    }
+  };
+"""
 
 
-@pytest.fixture(scope="session")
-def reader(server):
-    """Somebody with a long history."""
-    return server.get("/api/preview/users?kind=heavy&n=1")[0]["user_id"]
+@pytest.fixture
+def other_machine(server, open_editor):
+    """Another machine that the playground may call."""
+    with ScriptedServer() as machine:
+        host = machine.url("").removeprefix("http://").rstrip("/")
+        networks = {"networks": [host]}
+        status_code, answer = open_editor(BARE).call("PUT", "/api/settings/networks", networks)
+        assert status_code == 200, answer
+        yield machine
+
+
+def asking(url):
+    """A flow that proposes the latest items and what another machine says."""
+    return flow(
+        [
+            node("source", "data-source", 0, 100),
+            node("latest", "latest", 300, 0),
+            node("external", "external", 300, 200, mode="request", url=url, timeout="60s"),
+            node("merge", "merge", 600, 100),
+            node("recommend", "recommend", 900, 100),
+        ],
+        ("source", "latest"),
+        ("source", "external"),
+        ("latest", "merge"),
+        ("external", "merge"),
+        ("merge", "recommend"),
+    )
 
 
 def test_21_every_node_and_edge_says_what_came_out(open_editor, reader):
@@ -40,6 +83,167 @@ def test_22_the_preview_runs_the_unsaved_drawing_and_live_answers_stay(open_edit
     assert server.get(f"/api/recommend/{reader}?n=10") == live
 
 
+def test_23_only_what_changed_runs_again(open_editor, reader, server):
+    another = server.get("/api/preview/users?kind=heavy&n=2")[1]["user_id"]
+    editor = open_editor(PERSONAL)
+    editor.run(reader)
+    editor.run(reader)
+    assert set(editor.states().values()) == {"Cached"}
+    (took,) = re.findall(r"(\d+) ms", editor.by("run-state").inner_text())
+    assert int(took) < 300
+    editor.choose_kind("ranker", "mf")
+    editor.run(reader)
+    states = editor.states()
+    assert states["ranker"] == "Done"
+    assert {states[name] for name in ("source", "collaborative", "popular", "merge")} == {"Cached"}
+    editor.click_node("merge")
+    editor.page.locator("#node-name").fill("Blend")
+    editor.node("merge").focus()
+    editor.press("m", "ArrowDown", "Escape")
+    editor.run(reader)
+    assert set(editor.states().values()) == {"Cached"}
+    editor.run(another)
+    states = editor.states()
+    for name in ("source", "collaborative", "merge", "ranker", "recommend"):
+        assert states[name] == "Done"
+
+
+def test_24_what_is_out_of_date_says_why_and_run_to_here_runs_no_more(open_editor, reader):
+    editor = open_editor(PERSONAL)
+    editor.run(reader)
+    editor.set_number("merge", "limit", 5)
+    editor.expect_state("merge", "Stale")
+    states = editor.states()
+    assert [name for name, word in states.items() if word == "Stale"] == ["merge", "ranker", "recommend"]
+
+    def why(name):
+        return editor.node(name).locator(".card-foot").get_attribute("title")
+
+    assert why("merge") == "Its settings changed since the run"
+    assert why("ranker") == "Merge before it changed since the run"
+    editor.page.locator("#tab-last-run").click()
+    editor.by("inspector").get_by_role("button", name="Run to here").click()
+    editor.expect_state("merge", "5 items")
+    editor.expect_run("finished")
+    states = editor.states()
+    assert states["merge"] == "Done"
+    assert states["collaborative"] == "Cached"
+    assert states["ranker"] == states["recommend"] == "Skipped"
+
+
+def test_25_a_pinned_output_stands_in_for_everything_before_it_in_previews_only(open_editor, server):
+    reader, another = (found["user_id"] for found in server.get("/api/preview/users?kind=heavy&n=2"))
+    editor = open_editor(PERSONAL)
+    editor.run(reader)
+    unpinned = editor.result_ids()
+    editor.click_node("merge")
+    editor.press("p")
+    editor.page.locator("#tab-last-run").click()
+    pinned = unpinned[4::-1]
+    editor.by("inspector").get_by_label("Pinned output").fill("\n".join(pinned))
+    editor.run(reader)
+    assert editor.result_ids() == pinned
+    editor.run(another)  # for whom nothing is remembered
+    assert editor.result_ids() == pinned
+    states = editor.states()
+    assert states["collaborative"] == states["popular"] == "Skipped"
+    labels = editor.page.locator(".edge-label").all_inner_texts()
+    assert [label for label in labels if "pinned" in label] == ["pinned · 5 items"]
+    editor.save()
+    status, answer = editor.call("POST", f"/api/flows/{editor.flow_id}/activate", {"note": ""})
+    assert status == 200, answer
+    assert server.get(f"/api/recommend/{reader}?n=20") == unpinned
+
+
+def test_26_stop_ends_the_work_and_keeps_what_was_finished(open_editor, reader, other_machine):
+    other_machine.script("/slow", hang(), json_reply([]))
+    editor = open_editor(asking(other_machine.url("/slow")))
+    editor.choose_user(reader)
+    editor.press("Control+Enter")
+    editor.expect_state("latest", "100 items")
+    assert other_machine.wait_for_hit("/slow")
+    editor.by("cancel").click()
+    editor.expect_run("cancelled", timeout=1000)
+    assert other_machine.wait_for_disconnect("/slow", within_s=3)
+    states = editor.states()
+    assert states["latest"] == "Done"
+    assert states["external"] == "Cancelled"
+    editor.run(reader)
+    assert editor.states()["recommend"] == "Done"
+    assert len(editor.result_ids()) == 20
+
+
+def test_27_a_failing_ranker_says_that_the_fallback_was_taken(open_editor, reader, other_machine):
+    other_machine.script("/v1/chat/completions", status(400, {"error": {"message": "no such model"}}))
+    endpoint = {"base_url": other_machine.url("/v1"), "model": "absent"}
+    document = flow(
+        [
+            node("source", "data-source", 0, 0),
+            node("popular", "non-personalized", 300, 0, score="len(feedback)"),
+            node("latest", "latest", 300, 150),
+            node("ranker", "ranker", 600, 0, kind="llm", endpoint="broken"),
+            node("fallback", "fallback", 600, 150),
+            node("recommend", "recommend", 900, 0),
+        ],
+        ("source", "popular"),
+        ("source", "latest"),
+        ("popular", "ranker"),
+        ("latest", "fallback"),
+        ("ranker", "recommend"),
+        ("fallback", "recommend"),
+    )
+    editor = open_editor(document)
+    code, answer = editor.call("PUT", "/api/settings/endpoints/broken", endpoint)
+    assert code == 200, answer
+    editor.run(reader)
+    states = editor.states()
+    assert states.pop("ranker") == "Failed"
+    assert set(states.values()) <= {"Done", "Cached"}
+    assert "fallback taken" in editor.node("ranker").inner_text()
+    assert "no such model" in editor.by("results").locator(".run-note").first.inner_text()
+    assert len(editor.result_ids()) == 20
+
+
+def test_28_a_run_survives_a_dropped_connection_without_a_second_run(open_editor, reader, other_machine):
+    released = threading.Event()
+    other_machine.script("/held", lambda exchange: (released.wait(10), exchange.reply(body="[]")))
+    editor = open_editor(asking(other_machine.url("/held")))
+    editor.page.add_init_script(WATCH_SOCKETS)
+    editor.reload()
+    editor.choose_user(reader)
+    editor.press("Control+Enter")
+    editor.expect_state("latest", "100 items")
+    editor.page.evaluate("() => sockets.at(-1).close()")
+    editor.page.wait_for_selector("[data-testid=run-state][data-status=reconnecting]")
+    assert "Reconnecting" in editor.by("run-state").inner_text()
+    states = editor.states()
+    assert (states["latest"], states["external"]) == ("Done", "Running")
+    released.set()
+    editor.expect_run("finished")
+    assert len(editor.result_ids()) == 20
+    sent = editor.page.evaluate("() => sent.map((message) => message.type)")
+    assert sent == ["run", "resume"]
+    assert other_machine.count("/held") == 1
+
+
+def test_29_two_tabs_show_each_its_own_run(open_editor, server):
+    users = [found["user_id"] for found in server.get("/api/preview/users?kind=heavy&n=2")]
+    first = open_editor(PERSONAL)
+    tabs = [first, open_editor(flow_id=first.flow_id, context=first.page.context)]
+    for tab, user_id in zip(tabs, users, strict=True):
+        tab.choose_user(user_id)
+        tab.by("run").click()
+    shown = []
+    for tab, user_id in zip(tabs, users, strict=True):
+        tab.expect_run("finished")
+        assert tab.by("results").locator(".drawer-title b").inner_text() == user_id
+        shown.append(tab.result_ids())
+    assert shown[0] != shown[1]
+    for tab, user_id, before in zip(tabs, users, shown, strict=True):
+        tab.run(user_id)
+        assert tab.result_ids() == before
+
+
 def test_30_unknown_cold_and_empty_have_messages_of_their_own(open_editor, server):
     cold = server.get("/api/preview/users?kind=cold&n=1")[0]["user_id"]
     editor = open_editor(BARE)
@@ -55,33 +259,3 @@ def test_30_unknown_cold_and_empty_have_messages_of_their_own(open_editor, serve
     editor.run(cold)
     assert "Nothing came out" in editor.by("results").inner_text()
     assert editor.page.locator("[aria-busy=true]").count() == 0
-
-
-def test_31_a_result_tells_its_journey_and_lights_its_path(open_editor, reader):
-    editor = open_editor(POPULAR)
-    editor.run(reader)
-    first = editor.result_ids()[0]
-    editor.by(f"result-{first}").click()
-    journey = editor.by("journey").inner_text()
-    assert "Non-personalized" in journey
-    assert "Ranker" in journey
-
-
-def test_35_drafts_save_themselves_and_live_answers_wait_for_activate(open_editor, reader, server):
-    editor = open_editor(POPULAR)
-    assert editor.call("POST", f"/api/flows/{editor.flow_id}/activate", {"note": ""})[0] == 200
-    live = server.get(f"/api/recommend/{reader}?n=10")
-    editor.open_settings("ranker")
-    editor.by("inspector").locator("#setting-kind").select_option("mf")
-    editor.page.wait_for_selector(
-        "[data-testid='state-chip'][data-state='unsaved'], [data-testid='state-chip'][data-state='saving']"
-    )
-    editor.page.wait_for_selector("[data-testid='state-chip'][data-state='saved']", timeout=6000)
-    ranker = next(node for node in editor.draft()["nodes"] if node["id"] == "ranker")
-    assert ranker["settings"]["kind"] == "mf"
-    assert server.get(f"/api/recommend/{reader}?n=10") == live
-    editor.by("activate").click()
-    editor.by("changes").wait_for()
-    editor.by("confirm-activate").click()
-    editor.by("confirm-activate").wait_for(state="detached")
-    assert server.get(f"/api/recommend/{reader}?n=10") != live

@@ -38,3 +38,42 @@ def test_18_escape_takes_the_edits_back(open_editor):
     editor.press("Control+s")
     editor.expect_saved()
     assert editor.draft() == before
+
+
+def test_19_an_expression_is_completed_checked_and_worked_out_while_it_is_typed(open_editor):
+    editor = open_editor(POPULAR)
+    editor.click_node("popular")
+    field = editor.by("inspector").locator("[data-field=score]")
+    box = field.locator(".cm-content")
+    result = field.locator("output")
+
+    def write(text):
+        box.click()
+        editor.press("Control+a")
+        editor.page.keyboard.type(text)
+
+    write("item.")
+    editor.page.locator(".cm-tooltip-autocomplete").wait_for()
+    offered = editor.page.locator(".cm-tooltip-autocomplete li").all_inner_texts()
+    assert any(entry.startswith("Labels") for entry in offered)
+    editor.press("Escape")
+    assert editor.by("inspector").is_visible()
+
+    write("len(feedbak) ")
+    wrong = field.locator(".cm-lintRange-error")
+    wrong.wait_for()
+    assert wrong.inner_text() == "feedbak"
+    assert "feedbak" in field.locator(".field-problem").inner_text()
+
+    write("1 + 2 ")
+    result.filter(has_text="= 3").wait_for(timeout=1000)
+    assert wrong.count() == 0
+
+    write("float(item.Labels.nothing) ")
+    field.locator("output.is-error").wait_for()
+    assert len(result.inner_text()) > 10
+    assert field.locator(".field-problem").count() == 0
+    assert editor.by("problems-popular").count() == 0
+
+    write("len(feedback) ")
+    field.locator("output:not(.is-error)", has_text="= ").wait_for()
