@@ -1,11 +1,12 @@
 """Overview, Users, Items and Data as a browser gets them, without a script."""
 
-from __future__ import shutil
+from __future__ import annotations
 
 import dataclasses
 import gzip
 import json
 import re
+import shutil
 from datetime import UTC, datetime
 
 import pytest
