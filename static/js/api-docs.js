@@ -4,6 +4,7 @@ import { bodyExample, curlExample, pythonExample, requestOf } from "./lib/openap
 const page = JSON.parse(document.getElementById("page-data").textContent);
 const place = document.getElementById("operations");
 const key = document.getElementById("api-key");
+document.getElementById("api-key-form").addEventListener("submit", (event) => event.preventDefault());
 
 try {
   const response = await fetch(page.openapi);
