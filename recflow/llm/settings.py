@@ -130,7 +130,7 @@ class RerankSettings(TextSettings):
         "jina", description="Whose request format to speak. The format of the answer is recognised by itself."
     )
     query_template: str = Field(
-        "{% for entry in feedback %}{{ entry.text }}\n{% endfor %}",
+        "{% for entry in feedback | unique(attribute='text') %}{{ entry.text }}\n{% endfor %}",
         description="Jinja2 template of the query, over user and feedback.",
     )
     document_template: str = Field(

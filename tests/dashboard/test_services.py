@@ -552,6 +552,7 @@ async def test_the_settings_page_changes_what_the_api_shows(client, server):
     assert shown["networks"] == ["10.0.0.0/8", "models:80"]
     page = (await client.get("/settings")).content.decode()
     assert "ends in 9876" in page
+    assert "10.0.0.0/8\nmodels:80\n</textarea>" in page
     assert KEY not in page
 
 

@@ -19,7 +19,7 @@ from recflow.nodes.outside import NamedEndpoint, Outside
 from recflow.outbound.addresses import AddressPolicy
 from recflow.outbound.call import EndpointPolicy, reset_breaker
 from recflow.outbound.client import Guard
-from tests.nodes.conftest import NOW, FreshModels, finished, history_of
+from tests.nodes.conftest import DAY, NOW, FreshModels, finished, history_of
 from tests.scripted_server import ScriptedServer, hang, json_reply, status
 
 CHAT = "/v1/chat/completions"
@@ -337,3 +337,12 @@ def test_settings_that_cannot_work_are_problems_at_their_fields():
     assert (field, "items" in message) == ("document_template", True)
     ((field, _),) = problems_of(kind="llm", window_size=5, window_step=6)
     assert field == "window_step"
+
+
+def test_an_item_that_was_liked_in_two_ways_is_told_once(run_chain, server):
+    world = World(server.script(CHAT, completion("1\n2\n3")).removesuffix("/chat/completions"))
+    twice = [("u1", "a", "star", 1, 905 * DAY)]
+    run_chain(CHAIN, services=world, extra=twice, source={"positive": ["like", "star"]})
+    (hit,) = server.hits_of(CHAT)
+    told = hit.json["messages"][1]["content"].split("<history>")[1].split("</history>")[0]
+    assert told.strip() == "- x; tags: red, old; v: 0, 0"
