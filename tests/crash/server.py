@@ -1,8 +1,8 @@
 """A server to be killed again and again: all is imported once, then each line read starts it anew.
 
 What is started is a process of its own that serves the usual application and does background jobs beside;
-it prints its number and its port. Imports and refreshes are cut into small parts, for a kill to fall between
-two of them.
+it prints its number and its port. Imports and refreshes are cut into small parts, and the server rests after
+each statement that writes, for most kills to fall between two that belong together.
 """
 
 from __future__ import annotations
@@ -10,11 +10,15 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
+from django.db.backends.signals import connection_created
 from django.utils import timezone
 
 import recflow.asgi  # noqa: F401  what takes long; it also sets Django up for what follows
@@ -25,6 +29,19 @@ from dashboard.management.serving import open_port, serve
 BATCH = 100
 #: Users of one part of a refresh.
 SHARD_USERS = 20
+REST_S = 0.01
+
+
+def rest_after_writing(sender: object, connection: Any, **_: object) -> None:
+    """Each new connection gets a wrapper around its statements."""
+
+    def rest(execute: Callable, statement: str, *rest_of_call: object) -> object:
+        result = execute(statement, *rest_of_call)
+        if statement.lstrip().startswith(("INSERT", "UPDATE", "DELETE")):
+            time.sleep(REST_S)
+        return result
+
+    connection.execute_wrappers.append(rest)
 
 
 def do_jobs() -> None:
@@ -39,6 +56,7 @@ def main() -> None:
     importing.take_in.__kwdefaults__["batch"] = BATCH
     call_command("migrate", verbosity=0)
     connections.close_all()
+    connection_created.connect(rest_after_writing)
     assert threading.active_count() == 1  # a fork takes no other thread along
     for _ in sys.stdin:
         number = os.fork()
