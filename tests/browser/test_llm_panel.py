@@ -3,7 +3,10 @@
 The model is the playground's own stand-in, asked over real HTTP.
 """
 
+import json
 import re
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from flows import edges, node
@@ -84,7 +87,10 @@ def test_20_an_unknown_variable_is_marked_at_its_line(panel):
     lines = panel.by("inspector").locator("[data-field=prompt] .cm-line")
     assert lines.nth(2).locator(".cm-lintRange-error").count() == 1
     problem = panel.by("preview-problems").inner_text()
-    assert "Line 3" in problem
+    assert problem.startswith("Line 3, column ")
+    told = panel.by("inspector").locator("[data-field=prompt] .field-problem")
+    told.wait_for()
+    assert told.inner_text() == problem
     assert "usr" in problem
     assert panel.by("send-prompt").is_disabled()
     write(panel, "prompt", "{% for i in items %}{{ i.ItemId }}\n{% endfor %}")
@@ -164,6 +170,48 @@ def test_20_a_request_shows_what_was_sent_and_what_was_in_the_way(open_editor):
     exchange.wait_for()
     assert "GET http://127.0.0.1:9/100" in exchange.inner_text()
     assert "not allowed" in editor.by("preview-problems").inner_text()
+
+
+@pytest.fixture
+def shop():
+    """Another machine that answers every request with two ids, one of which nobody knows."""
+
+    class Shop(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps({"ids": ["nobody-knows", "why-a-knot-matters"]}).encode())
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Shop) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_20_a_request_shows_status_answer_and_ids_and_no_secret(open_editor, shop):
+    document = drawing(kind="none")
+    url = shop + "/{{ user.UserId }}?key={{ secrets.SHOP }}"
+    document["nodes"][1] = node("latest", "external", 300, 0, mode="request", url=url, ids="ids")
+    editor = open_editor(document)
+    assert editor.call("PUT", "/api/settings/networks", {"networks": ["127.0.0.1"]})[0] == 200
+    assert editor.call("PUT", "/api/settings/secrets/SHOP", {"value": "open-sesame-42"})[0] == 200
+    editor.choose_user(USER)
+    editor.open_settings("latest")
+    editor.by("send-request").click()
+    editor.by("found-ids").wait_for()
+    exchange = editor.by("exchange").inner_text()
+    assert f"GET {shop}/{USER}?key=[hidden]" in exchange
+    assert "200" in exchange
+    assert "nobody-knows" in editor.by("response-body").inner_text()
+    found = [entry.inner_text().split("\n") for entry in editor.by("found-ids").locator("li").all()]
+    assert found == [["1", "nobody-knows", "unknown"], ["2", "Why a Knot Matters"]]
+    assert "open-sesame-42" not in editor.page.content()
+    assert editor.call("PUT", "/api/settings/networks", {"networks": []})[0] == 200
 
 
 def test_33_the_last_run_of_a_language_model_shows_all_that_was_said(open_editor):

@@ -89,14 +89,7 @@ def template_faults(
 ) -> list[tuple[str, str]]:
     """The problems of a template as those of a node's field."""
     found = template_problems(template, tuple(variables.items()))
-    return [(field, f"{_place(problem)}{problem.message}") for problem in found]
-
-
-def _place(problem: templates.TemplateProblem) -> str:
-    if problem.line is None:
-        return ""
-    column = f", column {problem.column}" if problem.column is not None else ""
-    return f"Line {problem.line}{column}: "
+    return [(field, problem.message) for problem in found]
 
 
 def answer_of(

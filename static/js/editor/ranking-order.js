@@ -19,7 +19,7 @@ export function Order({ items }) {
     <thead><tr><th scope="col"><span className="visually-hidden">Place</span></th><th scope="col">New order</th><th scope="col"><span className="visually-hidden">Places moved</span></th><th scope="col">Came in</th></tr></thead>
     <tbody>${items.map((item, index) => html`<tr key=${item.item_id} className=${item.origin === "ranked" ? "" : "is-appended"} data-item=${item.item_id}>
       <td className="rank">${item.rank}</td>
-      <td className="order-title" title=${item.item_id}>${item.title || item.item_id}${item.origin === "appended" && html`<span className="tag">appended</span>`}</td>
+      <td title=${item.item_id}><span className="order-item"><span className="order-title">${item.title || item.item_id}</span>${item.origin === "appended" && html`<span className="tag">appended</span>`}</span></td>
       <td><${Shift} by=${item.rank_before - item.rank} /></td>
       <td className="order-title is-before" title=${incoming[index].item_id}>${incoming[index].title || incoming[index].item_id}</td></tr>`)}</tbody>
   </table></div>`;
