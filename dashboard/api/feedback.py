@@ -11,6 +11,7 @@ from ninja import Router
 
 from dashboard.api.gorse import BadCursor, body_list, cursor_of, now_for_lists, page, page_size, records
 from dashboard.catalogue import reading, writing
+from dashboard.taste import note_new_taste
 from recflow.data.feedback import FeedbackRule
 from recflow.data.records import FeedbackRecord
 from recflow.errors import DataError
@@ -102,6 +103,7 @@ def _store(request: HttpRequest, *, overwrite: bool) -> dict[str, int]:
         insert_users=server.auto_insert_user,
         insert_items=server.auto_insert_item,
     )
+    note_new_taste(rows)
     return {"RowAffected": len(rows)}
 
 

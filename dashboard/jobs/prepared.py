@@ -89,14 +89,24 @@ def want(user_id: str) -> None:
     WantedList.objects.bulk_create([WantedList(user_id=user_id, asked_at_us=now_us())], ignore_conflicts=True)
 
 
+def fell_behind(user_ids: Sequence[str]) -> None:
+    """Note that the lists of these users are older than their taste."""
+    WantedList.objects.bulk_create(
+        [WantedList(user_id=user_id, asked_at_us=now_us()) for user_id in user_ids],
+        update_conflicts=True,
+        unique_fields=["user_id"],
+        update_fields=["asked_at_us"],
+    )
+
+
 def wanted(n: int) -> list[str]:
     """Users who wait for a list, who waits longest first."""
     return list(WantedList.objects.order_by("asked_at_us").values_list("user_id", flat=True)[:n])
 
 
-def no_longer_wanted(user_ids: Sequence[str]) -> None:
-    """Take users off the waiting list."""
-    WantedList.objects.filter(user_id__in=user_ids).delete()
+def no_longer_wanted(user_ids: Sequence[str], before_us: int) -> None:
+    """Take users off the waiting list, but for those who gave feedback since that moment."""
+    WantedList.objects.filter(user_id__in=user_ids, asked_at_us__lt=before_us).delete()
 
 
 def _finite(scores: Iterable[float]) -> list[float | None]:

@@ -143,12 +143,14 @@ def make_shard(job_id: int, worker: str, label: str, number: int, n_shards: int)
 
 def make_wanted(job_id: int, worker: str, label: str) -> tuple[int, list[str]]:
     """Make the lists of users who wait for one."""
+    began_us = now_us()
     snapshot = store.snapshot(fresh=True)
     flow, _ = active_flow()
     user_ids = prepared.wanted(MAX_WANTED)
     found = snapshot.users.ids.find_many(user_ids)
     made = make_lists(flow, label, found[found >= 0], snapshot, Reporter(job_id, worker).check)
-    prepared.no_longer_wanted(user_ids)  # also those whom nobody knows: the fallback is all they can have
+    # Also those whom nobody knows: the fallback is all they can have.
+    prepared.no_longer_wanted(user_ids, began_us)
     return made
 
 

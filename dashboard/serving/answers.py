@@ -1,8 +1,9 @@
 """One answer: the prepared list less what was seen since, filled up by the fallback.
 
 Without a list for this user, or with one that is too old, the fallback answers at once and the user is
-queued for a new list. While no lists are prepared at all, as on the first day, the flow itself is run,
-unless it asks other machines.
+queued for a new list. Somebody who gave feedback since their list was made is answered by the flow itself,
+so that taste folds in at once. So is everybody while no lists are prepared at all, as on the first day. A
+flow that asks other machines is never run inside a request.
 """
 
 from __future__ import annotations
@@ -121,7 +122,12 @@ class Answerer:
         found = _Found(now + FRESH_US)
         prepared = await self.rows.read(read_prepared, plan.labels, question.user_id)
         version, source, made_at = plan.label, "fallback", now
-        if prepared is not None and now < prepared.made_at_us + plan.expire_us:
+        if prepared is not None and prepared.is_behind and not plan.waits:
+            # Taste folds in at once: the flow itself answers until the list has been made anew.
+            source = "live"
+            found.good_until_us = now + LIVE_FRESH_US
+            await self._add(found, await self._run(plan, question), plan, question, now)
+        elif prepared is not None and now < prepared.made_at_us + plan.expire_us:
             version, source, made_at = prepared.version, "prepared", prepared.made_at_us
             found.good_until_us = min(found.good_until_us, made_at + plan.expire_us)
             await self._add(found, prepared.items, plan, question, now)

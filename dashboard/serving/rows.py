@@ -25,16 +25,27 @@ T = TypeVar("T")
 Mark = tuple[Any, ...]
 Query = Callable[[str, Sequence[Any]], list[tuple]]
 
-_PREPARED = "SELECT version, item_ids, scores, made_at_us FROM catalogue_prepared_list"
+_PREPARED = (
+    "SELECT version, item_ids, scores, made_at_us, (SELECT w.asked_at_us FROM catalogue_wanted_list w "
+    "WHERE w.user_id = p.user_id) FROM catalogue_prepared_list p"
+)
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """The list that was made for a user in advance, best first."""
+    """The list that was made for a user in advance, best first.
+
+    Args:
+        version: name of the version that made it.
+        items: outside id and score.
+        made_at_us: when it was made.
+        is_behind: the user gave feedback since.
+    """
 
     version: str
     items: list[tuple[str, float]]
     made_at_us: int
+    is_behind: bool
 
 
 @dataclass(frozen=True)
@@ -76,11 +87,13 @@ class Seen:
 def read_prepared(query: Query, mark: str, versions: Sequence[str], user_id: str) -> Prepared | None:
     """The list of the first of these versions that has one for the user."""
     for version in versions:
-        rows = query(f"{_PREPARED} WHERE version = {mark} AND user_id = {mark}", [version, user_id])
+        rows = query(f"{_PREPARED} WHERE p.version = {mark} AND p.user_id = {mark}", [version, user_id])
         if rows:
-            name, item_ids, scores, made_at_us = rows[0]
+            name, item_ids, scores, made_at_us, wanted_at_us = rows[0]
+            is_behind = wanted_at_us is not None and wanted_at_us >= made_at_us
             numbers = [score if score is not None else 0.0 for score in orjson.loads(scores)]
-            return Prepared(name, list(zip(orjson.loads(item_ids), numbers, strict=True)), made_at_us)
+            items = list(zip(orjson.loads(item_ids), numbers, strict=True))
+            return Prepared(name, items, made_at_us, is_behind)
     return None
 
 

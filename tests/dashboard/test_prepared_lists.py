@@ -7,6 +7,7 @@ import json
 import httpx
 import pytest
 from asgiref.sync import sync_to_async
+from django.test import Client
 from pydantic import SecretStr
 
 from dashboard import activation, drafts, runs
@@ -108,6 +109,37 @@ def ids(get):
 
 async def a(call, *args, **options):
     return await sync_to_async(call)(*args, **options)
+
+
+def post(kind, item, user="ann", **more):
+    body = [{"FeedbackType": kind, "UserId": user, "ItemId": item, "Timestamp": "2020-01-01", **more}]
+    answer = Client().post("/api/feedback", json.dumps(body), content_type="application/json")
+    assert answer.status_code == 200, answer.content
+
+
+class TestTaste:
+    """What m1 is liked with comes first in the flow; the prepared list knows nothing of it yet."""
+
+    DRAWING = drawing(score="len(feedback)")
+
+    async def test_a_like_is_in_the_very_next_answer(self, activate, ids):
+        await a(prepare, await a(activate, self.DRAWING))
+        assert await ids("ann?n=1") == ["m5"]
+        await a(writing.put_feedback, [FeedbackRecord("like", "bob", "m8")], overwrite=True)
+        await a(runs.store.snapshot, fresh=True)
+        await a(post, "like", "m5")
+        assert await ids("ann?n=1") == ["m8"]
+
+    async def test_what_was_only_read_leaves_the_list_as_it_stands(self, activate, ids):
+        await a(prepare, await a(activate, self.DRAWING))
+        await a(post, "read", "m5")
+        assert await ids("ann?n=2") == ["m3", "m4"]
+
+    async def test_a_list_made_after_the_like_answers_again(self, activate, ids):
+        version = await a(activate, self.DRAWING)
+        await a(post, "like", "m5")
+        await a(prepare, version, age_us=-1_000_000)
+        assert await ids("ann?n=1") == ["m3"]
 
 
 class TestFromTheList:

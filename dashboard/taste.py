@@ -1,0 +1,32 @@
+"""Whose taste new feedback changes, by the rules of the live flow; their prepared lists are then behind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from dashboard.active import active_flow
+from dashboard.jobs import prepared
+from dashboard.jobs.fitting import rules_of_flow
+from recflow.data.records import FeedbackRecord
+
+#: Users of one write whose lists are noted; after an import all lists are made anew anyway.
+MOST_NOTED = 1_000
+
+
+def note_new_taste(feedback: Sequence[FeedbackRecord]) -> None:
+    """Let users who said what they like or dislike be answered by the flow itself until their list is new.
+
+    Feedback that only says "seen" changes no taste: what was seen is left out of the list as it stands.
+    """
+    flow, _ = active_flow()
+    rules = rules_of_flow(flow)
+    telling = (*rules.positive, *rules.negative)
+    users = {
+        row.user_id
+        for row in feedback
+        if any(rule.type == row.type and rule.matches(np.array([row.value]))[0] for rule in telling)
+    }
+    if 0 < len(users) <= MOST_NOTED:
+        prepared.fell_behind(sorted(users))
