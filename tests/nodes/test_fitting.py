@@ -99,3 +99,22 @@ def test_many_items_get_an_index_and_its_recall_is_told(view, monkeypatch):
     indexed = neighbors()
     assert 0.9 < indexed.recall <= 1.0  # equal distances may come in another order
     assert np.allclose(np.sort(indexed.scores), np.sort(exact.scores), atol=1e-5)
+
+
+def test_the_factorization_machine_searches_when_asked(view):
+    entry = NODE_TYPES["ranker"]
+    rules = replace(RULES, negative=(FeedbackRule("hate"),))
+    settings = entry.read_settings({"kind": "fm", "n_epochs": 2, "n_factors": 2, "search_trials": 2})
+    (wanted,) = entry.models(settings, rules)
+    log = view.snapshot.feedback
+    hates = replace(log, types=(np.arange(len(log)) % 4 == 0).astype(np.int16), type_names=("like", "hate"))
+    seen = replace(view.snapshot, feedback=hates, _views={}).view(rules)
+    said = []
+    FITTERS["fm"].fit(
+        seen,
+        dict(wanted.params),
+        np.random.default_rng(0),
+        lambda share, text: said.append(text),
+        lambda: None,
+    )
+    assert [text[:14] for text in said if text.startswith("search")] == ["search: 1 of 2", "search: 2 of 2"]

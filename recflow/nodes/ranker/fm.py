@@ -15,6 +15,7 @@ from pydantic import Field
 from scipy import sparse
 
 from recflow.algorithms.fm import FmParams, describe, fit_fm, fm_terms, sample_features
+from recflow.algorithms.fm_search import search_fm
 from recflow.data.feedback import FeedbackRules
 from recflow.data.labels import number_matrix
 from recflow.data.snapshot import TrainingView
@@ -69,6 +70,15 @@ class FmSettings(NodeSettings):
         description="Where the vector of an item is; empty, or nothing there: without vectors.",
         json_schema_extra=ui("expression", scope="item", expects="any"),
     )
+    search_trials: int = Field(
+        0,
+        ge=0,
+        le=200,
+        title="Trials",
+        description="Settings tried around these before each training, judged on samples set aside; the best "
+        "are used. 0: none.",
+        json_schema_extra=ui(group="Advanced"),
+    )
     fit_period: Duration = Field(
         "60m", title="Train every", description="Time between trainings.", json_schema_extra=ui("duration")
     )
@@ -87,7 +97,8 @@ def models(settings: FmSettings, rules: FeedbackRules) -> list[ModelSpec]:
         regularization=settings.regularization,
         patience=settings.patience,
     )
-    return [ModelSpec("fm", asdict(chosen) | {"embedding": settings.embedding}, rules)]
+    params = asdict(chosen) | {"embedding": settings.embedding, "trials": settings.search_trials}
+    return [ModelSpec("fm", params, rules)]
 
 
 @dataclass(frozen=True)
@@ -126,7 +137,8 @@ def _remap(model: FmTerms, items: Renumbering, users: Renumbering | None) -> FmT
 def _cost(view: TrainingView, params: dict[str, Any]) -> float:
     """Seconds, as measured: samples times epochs times factors."""
     samples = len(view.positive) + len(view.read) + len(view.negative)
-    return 1 + samples * params["n_epochs"] * params["n_factors"] / 1e8
+    one = samples * params["n_epochs"] * params["n_factors"] / 1e8
+    return 1 + one * (1 + params["trials"])
 
 
 @fits("fm", label="Factorization machine", model=FmTerms, remap=_remap, cost=_cost, knows_users=True)
@@ -136,7 +148,8 @@ def fit(view: TrainingView, params: dict[str, Any], rng: np.random.Generator, pr
         raise NoFeedback(
             "A factorization machine needs positive feedback and read or negative feedback beside it"
         )
-    column = params.pop("embedding")
+    column, trials = params.pop("embedding"), params.pop("trials")
+    chosen = FmParams(**params)
     users, items = _users(view), _items(view, column)
     features = sample_features(
         np.concatenate([part.users for part in parts]),
@@ -149,7 +162,15 @@ def fit(view: TrainingView, params: dict[str, Any], rng: np.random.Generator, pr
     def on_epoch(epoch: int, n_epochs: int, loss: float | None) -> None:
         progress(epoch / n_epochs, f"epoch {epoch} of {n_epochs}")
 
-    model = fit_fm(features, targets, FmParams(**params), rng=rng, on_epoch=on_epoch, check=check)
+    def on_trial(trial: int, planned: int, tried: FmParams, loss: float) -> None:
+        progress(trial / (planned + 1), f"search: {trial} of {planned}, loss {loss:.3f}")
+
+    if trials:
+        found = search_fm(
+            features, targets, trials=trials, rng=rng, base=chosen, on_trial=on_trial, check=check
+        )
+        chosen = found[0].params
+    model = fit_fm(features, targets, chosen, rng=rng, on_epoch=on_epoch, check=check)
     user_own, user_vectors = fm_terms(model, users)
     item_own, item_vectors = fm_terms(model, items, first_column=users.shape[1])
     return FmTerms(
