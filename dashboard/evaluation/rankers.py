@@ -7,8 +7,9 @@ known to all of them, from the same tables as in production.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,8 @@ from recflow.evaluation.model_rankers import FactorizationMachine, Hybrid, Matri
 from recflow.evaluation.questions import Ranker
 from recflow.expressions import compile_expression
 from recflow.expressions.columns import embedding_matrix, tag_matrix
+
+P = TypeVar("P", AlsParams, FmParams)
 
 BASELINE = "mf"
 CONTROLS = ("random", "echo", "reverse", "popularity")
@@ -101,7 +104,12 @@ class ItemTables:
 
 
 def _mf(tables: ItemTables, params: Mapping[str, Any], seed: int) -> Ranker:
-    return MatrixFactorization(AlsParams(**params), seed)
+    return MatrixFactorization(_numbers(AlsParams, params), seed)
+
+
+def _numbers(kind: type[P], params: Mapping[str, Any]) -> P:
+    """The numbers of a fit, without what a model's parameters say of searches and columns."""
+    return kind(**{field.name: params[field.name] for field in fields(kind) if field.name in params})
 
 
 def _hybrid(tables: ItemTables, params: Mapping[str, Any], seed: int) -> Ranker:
@@ -113,9 +121,9 @@ def _hybrid(tables: ItemTables, params: Mapping[str, Any], seed: int) -> Ranker:
 
 
 def _fm(tables: ItemTables, params: Mapping[str, Any], seed: int) -> Ranker:
-    chosen = {name: value for name, value in params.items() if name != "embedding"}
+    chosen = _numbers(FmParams, params)
     return FactorizationMachine(
-        tables.user_labels, tables.item_labels, tables.item_times, params=FmParams(**chosen), seed=seed
+        tables.user_labels, tables.item_labels, tables.item_times, params=chosen, seed=seed
     )
 
 
