@@ -22,6 +22,7 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--disable-features=LocalNetworkAccessChecks",  # a page that a test answers itself may talk to the server
 ]
 PATIENCE_MS = 15_000
 
@@ -368,6 +369,17 @@ class Editor:
 
     def expect_state(self, node_id, word):
         self.node(node_id).locator(".card-foot", has_text=word).wait_for()
+
+    def expect_served(self, user_id, ids):
+        """Wait until the REST API recommends this list; lists are made anew for a while after Activate."""
+        self.page.wait_for_function(
+            """async ([path, ids]) => {
+              const answer = await fetch(path);
+              return JSON.stringify(await answer.json()) === JSON.stringify(ids);
+            }""",
+            arg=[f"/api/recommend/{user_id}?n={len(ids)}", ids],
+            polling=100,
+        )
 
     def result_ids(self):
         results = self.page.locator("[data-testid^='result-']").all()

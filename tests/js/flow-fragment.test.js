@@ -15,6 +15,12 @@ test("copied nodes come back with new ids, free names and the edges between them
   assert.deepEqual(inner, [[added[0], added[2]], [added[1], added[2]]]);
 });
 
+test("a copied node without a name of its own has none either", () => {
+  const drawing = flow([node("a", "finder", { name: "" })]);
+  const { flow: pasted } = apply(drawing, "paste", { fragment: readFragment(copy(drawing, { nodeIds: ["a"] })) }, types);
+  assert.deepEqual(pasted.nodes.map((each) => each.name), ["", ""]);
+});
+
 test("pasting at a place puts the upper left corner there and keeps the shape", () => {
   const drawing = flow([node("a", "finder", { position: { x: 100, y: 50 } }), node("b", "finder", { position: { x: 300, y: 20 } })]);
   const fragment = readFragment(copy(drawing, { nodeIds: ["a", "b"] }));

@@ -55,7 +55,7 @@ export function paste(flow, { fragment, at }, types) {
     const id = freshId("n");
     ids.set(node.id, id);
     added.push(id);
-    const copied = { ...structuredClone(node), id, name: freeName(result, node.name), position: shifted(node, offset) };
+    const copied = { ...structuredClone(node), id, name: node.name && freeName(result, node.name), position: shifted(node, offset) };
     result = { ...result, nodes: [...result.nodes, copied] };
   }
   const edges = fragment.edges

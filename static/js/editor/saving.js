@@ -73,7 +73,7 @@ export function createSaving(store, api, editing) {
       dirtySince = null;
       accept(flow, answer);
     } catch (error) {
-      if (error.status === 409) mergeWith(error.body);
+      if (error.status === 409) await mergeWith(error.body);
       else failed(error);
     }
   }
@@ -91,7 +91,7 @@ export function createSaving(store, api, editing) {
   }
 
   /** Somebody saved in between: bring both changes together, or ask where both changed the same field. */
-  function mergeWith({ document, revision, author, saved_at: savedAt }) {
+  async function mergeWith({ document, revision, author, saved_at: savedAt }) {
     const state = store.get();
     const theirs = completed(document);
     const { flow, conflicts } = merge(state.saved, state.flow, theirs);
@@ -103,7 +103,8 @@ export function createSaving(store, api, editing) {
     }
     store.set({ ...common, flow, history: mapDocuments(state.history, rebase) });
     editing.announce(`Changes of ${author || "somebody else"} were merged with yours.`);
-    changed();
+    if (isUnsaved(store.get())) await put(); // whoever asked to save, by the button or by a pause, asked for this too
+    else changed();
   }
 
   /** @param {"mine"|"theirs"|"copy"} choice what happens to the fields that both changed */
