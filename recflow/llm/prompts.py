@@ -150,11 +150,10 @@ async def _build(
         for i, entry in enumerate(history)
     ]
     shared = {"user": shown_user(user, shape), "answer_format": options.answer_format}
-    system = ""
-    if template.system:
-        rules = {"feedback": feedback, "items": items}
-        (system,) = await asyncio.to_thread(render_many, template.system, [rules], shared=shared)
-    body, parts = await _render_by_part(template.user, shared, feedback, items)
+    system, (body, parts) = await asyncio.gather(
+        _render_system(template.system, shared, feedback, items),
+        _render_by_part(template.user, shared, feedback, items),
+    )
     answer = sum(estimate_tokens(name) + 1 for name in names) + _ANSWER_MARGIN + options.answer_headroom
     estimate = TokenEstimate(estimate_tokens(system) + parts[0], parts[1], parts[2], answer)
     messages = [{"role": "system", "content": system}] if system else []
@@ -182,6 +181,14 @@ def _history_name(entry: Record, place: int, by_id: Mapping[str, str], options: 
     if not options.use_aliases:
         return "".join(sign for sign in item_id if sign.isprintable())
     return by_id.get(item_id, f"h{place + 1}")
+
+
+async def _render_system(template: str, shared: Mapping[str, Any], feedback: list, items: list) -> str:
+    if not template:
+        return ""
+    variables = {"feedback": feedback, "items": items}
+    (text,) = await asyncio.to_thread(render_many, template, [variables], shared=shared)
+    return text
 
 
 async def _render_by_part(
