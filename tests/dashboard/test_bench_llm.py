@@ -3,7 +3,8 @@
 from dashboard.bench import llm
 
 
-def test_overhead_and_throughput_are_printed_beside_bare_calls():
+def test_overhead_and_throughput_are_printed_beside_bare_calls(monkeypatch):
+    monkeypatch.setattr(llm, "WARM", 4)
     said = []
     llm.run(
         said.append, latency_ms=1, busy_latency_ms=1, n_candidates=5, n_pairs=2, n_rankings=8, in_flight=4
