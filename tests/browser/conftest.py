@@ -28,9 +28,11 @@ PATIENCE_MS = 15_000
 
 
 def pytest_collection_modifyitems(items):
-    for item in items:
-        if "browser" in Path(str(item.path)).parts:
-            item.add_marker(pytest.mark.browser)
+    """Mark browser tests and put them last: the loop of Playwright runs on in the thread of all tests."""
+    last = [item for item in items if "browser" in Path(str(item.path)).parts]
+    for item in last:
+        item.add_marker(pytest.mark.browser)
+    items[:] = [item for item in items if item not in last] + last
 
 
 def need(reason):
