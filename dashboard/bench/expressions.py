@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from dashboard.bench.generated import NOW, drawn_feedback
+from dashboard.bench.memory import peak_mb
 from recflow.data.feedback import FeedbackLog, FeedbackRule, FeedbackRules
 from recflow.data.snapshot import ItemTable, Snapshot, UserTable
 from recflow.data.types import TextColumn, Vocabulary
@@ -40,6 +41,7 @@ def run(say: Callable[[str], None], n_items: int) -> None:
         expression.evaluate_items(view, NOW)
         how = "over arrays" if expression.is_vectorized else "one by one"
         say(f"{time.perf_counter() - began:7.3f} s  {how:12}  {text}")
+    say(f"peak {peak_mb():,.0f} MB")
 
 
 def _catalogue(n_items: int) -> Snapshot:

@@ -410,4 +410,5 @@ def _entry(entry: NodeType) -> dict[str, Any]:
         "settings": entry.adapter.json_schema(mode="validation"),
         "defaults": entry.implied | json.loads(json.dumps(entry.defaults())),
         "card": list(entry.card),
+        "is_trained": entry.models is not _no_models,
     }

@@ -34,3 +34,13 @@ def test_a_model_is_trained_and_tells_how_well_it_ranks(tasks):
 
 def test_the_lists_of_the_live_version_are_there_soon_after_the_start(tasks):
     expect(tasks.locator("#made")).to_contain_text(re.compile(r"8\d\d lists"), timeout=PATIENCE_MS)
+
+
+def test_a_node_is_trained_from_its_panel(open_editor):
+    editor = open_editor()
+    editor.open_settings("collaborative")
+    editor.by("train").click()
+    editor.by("inspector").get_by_text("asked for.").wait_for()
+    editor.page.keyboard.press("Escape")
+    editor.open_settings("latest")
+    assert editor.by("train").count() == 0

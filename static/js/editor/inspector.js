@@ -14,6 +14,7 @@ import { SettingsForm } from "./settings-form.js";
 import { effectiveSettings, panelHints } from "./settings-schema.js";
 import { mayEdit, shownFlow } from "./state.js";
 import { useEditor, useEditorState } from "./store.js";
+import { TrainButton } from "./train-button.js";
 import { sentenceCase } from "./wording.js";
 
 const TABS = [["settings", "Settings"], ["last-run", "Last run"], ["notes", "Notes"]];
@@ -91,6 +92,7 @@ function SettingsTab({ node, type, problems, editable, hints }) {
     ${type && html`<details className="help"><summary>About ${type.label}</summary>
       <p>${type.summary}</p>${type.help.split(/\n\s*\n/).filter(Boolean).map((paragraph, index) => html`<p key=${index}>${paragraph}</p>`)}</details>`}
     ${editable && html`<div className="inspector-actions">
+      ${type?.is_trained && html`<${TrainButton} nodeId=${node.id} />`}
       <button type="button" className="button" onClick=${() => editor.perform("toggleDisabled", { nodeIds: [node.id] })}><${Icon} name="power" size=${14} />${node.disabled ? "Switch on" : "Switch off"}</button>
       <button type="button" className="button" onClick=${() => editor.duplicateSelected()}><${Icon} name="copy" size=${14} />Duplicate</button>
       <button type="button" className="button is-danger" onClick=${() => editor.deleteSelected()}><${Icon} name="trash" size=${14} />Delete</button>

@@ -18,6 +18,7 @@ import { listenToKeys } from "./shortcuts.js";
 import { staleNodes } from "./staleness.js";
 import { initialState, shownFlow } from "./state.js";
 import { createStore, EditorContext, watch } from "./store.js";
+import { createTraining } from "./train-button.js";
 
 const page = JSON.parse(document.getElementById("page-data").textContent);
 const root = document.getElementById("editor");
@@ -37,7 +38,7 @@ async function open() {
   Object.assign(editor, createNavigating(editor), createModes(editor));
   const saving = createSaving(store, api, editor);
   const running = createRunning(store, api, page.ws_path, editor);
-  Object.assign(editor, saving, running, createReleasing(editor, api), createComparing(editor, api), createExpressing(store, api), createPreviewing(api));
+  Object.assign(editor, saving, running, createReleasing(editor, api), createComparing(editor, api), createExpressing(store, api), createPreviewing(api), createTraining(store, api, editor));
   const mounted = createRoot(root);
   mounted.render(createElement(EditorContext.Provider, { value: editor }, createElement(Editor)));
   saving.start();
