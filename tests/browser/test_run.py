@@ -59,7 +59,11 @@ def test_21_every_node_and_edge_says_what_came_out(open_editor, server):
     fresh = server.get("/api/preview/users?kind=heavy&n=3")[2]["user_id"]  # nobody else runs for them
     editor = open_editor(POPULAR)
     frames = []
-    editor.page.on("websocket", lambda socket: socket.on("framereceived", frames.append))
+
+    def keep(frame):  # playwright sets attributes on what listens, so the list's own method will not do
+        frames.append(frame)
+
+    editor.page.on("websocket", lambda socket: socket.on("framereceived", keep))
     editor.reload()
     editor.choose_user(fresh)
     editor.press("Control+Enter")
