@@ -133,7 +133,7 @@ class Answerer:
             await self._add(found, prepared.items, plan, question, now)
             if version != plan.label:
                 self._ask_for_list(question.user_id)
-        elif prepared is None and not plan.waits and not await self._lists_are_made(plan):
+        elif prepared is None and not plan.waits and await self._would_be_empty(plan):
             source = "live"
             found.good_until_us = now + LIVE_FRESH_US
             await self._add(found, await self._run(plan, question), plan, question, now)
@@ -158,8 +158,9 @@ class Answerer:
         snapshot, history = await _load(question.user_id)
         return await _execute(plan, snapshot, history, question, None), snapshot
 
-    async def _lists_are_made(self, plan: Plan) -> bool:
-        return await self.rows.read(has_prepared, plan.labels)
+    async def _would_be_empty(self, plan: Plan) -> bool:
+        """Nobody has a list yet, or there is no fallback for those whose list is still to be made."""
+        return plan.fallback is None or not await self.rows.read(has_prepared, plan.labels)
 
     async def _add(
         self, found: _Found, items: Iterable[tuple[str, float]], plan: Plan, question: Question, now: int

@@ -117,6 +117,13 @@ def post(kind, item, user="ann", **more):
     assert answer.status_code == 200, answer.content
 
 
+class TestWithoutFallback:
+    async def test_nobody_is_left_empty_while_lists_are_being_made(self, activate, ids):
+        """ann has her list of the new version already, bob has not, and no fallback could answer."""
+        await a(prepare, await a(activate, drawing(fallback=False)))
+        assert await ids("bob?n=2") == ["m1", "m2"]
+
+
 class TestTaste:
     """What m1 is liked with comes first in the flow; the prepared list knows nothing of it yet."""
 
