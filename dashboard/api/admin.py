@@ -34,7 +34,7 @@ def allow(action: access.Action) -> Callable[[HttpRequest], access.Person]:
     return guard
 
 
-view, publish = allow("view"), allow("publish")
+view, edit, publish = allow("view"), allow("edit"), allow("publish")
 
 api = NinjaAPI(
     title="RecFlow administration",

@@ -12,12 +12,15 @@ from asgiref.sync import sync_to_async
 from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema
 
+from dashboard.access import allow
 from dashboard.errors import BadRequest
 from dashboard.outside import call_log, preview
 from dashboard.outside.directory import current_soon
 from recflow.nodes.outside import endpoint_problem
 
 router = Router()
+#: Whoever may only look runs previews, within their budgets; to send what they wrote they need to be editors.
+may_send = sync_to_async(allow("edit"))
 
 
 class Shown(Schema):
@@ -73,7 +76,7 @@ async def show_prompt(request: HttpRequest, body: Shown) -> dict[str, Any]:
     return shown
 
 
-@router.post("/preview/prompt/send")
+@router.post("/preview/prompt/send", auth=may_send)
 async def send_prompt(request: HttpRequest, body: Shown) -> dict[str, Any]:
     """The same, and what came of sending it; null when there is something in the way."""
     panel, shown = await _rendered(body)
@@ -93,7 +96,7 @@ async def read_answer(request: HttpRequest, body: Pasted) -> dict[str, Any]:
     return await sync_to_async(panel.read, thread_sensitive=False)(body.answer, body.finish_reason)
 
 
-@router.post("/preview/external")
+@router.post("/preview/external", auth=may_send)
 async def show_external(request: HttpRequest, body: ShownExternal) -> dict[str, Any]:
     """The request as it was sent, with secrets hidden, and what came back."""
     settings, problems = await _settings("external", body.settings)

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import Router
 
 from dashboard import bulk, exporting
-from dashboard.api.admin import publish
+from dashboard.api.admin import edit, publish
 from dashboard.catalogue.purging import purge
 from dashboard.errors import BadRequest, NotFound
 from dashboard.importing import KINDS
@@ -22,7 +22,7 @@ router = Router(tags=["bulk"])
 CHECK_LIST = ("delete_users", "delete_items", "delete_feedback", "delete_cache")
 
 
-@router.get("/bulk/{kind}")
+@router.get("/bulk/{kind}", auth=edit)
 def export(request: HttpRequest, kind: str) -> HttpResponse:
     return StreamingHttpResponse(
         exporting.jsonl(_kind(kind)),

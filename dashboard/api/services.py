@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.http import HttpRequest
 from ninja import Router, Schema
 
+from dashboard.access import allow
 from dashboard.outside import changes
 from dashboard.outside.changes import EndpointForm, LimitsForm, PriceForm
+from dashboard.outside.trial import try_endpoint
 
 router = Router()
 
 
 class SecretValue(Schema):
     value: str
+
+
+class AskedAs(Schema):
+    """``way`` is "chat" or the dialect of a rerank service."""
+
+    way: str = "chat"
 
 
 class Networks(Schema):
@@ -43,6 +53,12 @@ def reset_endpoint(request: HttpRequest, name: str) -> dict[str, Any]:
     """Close its circuit, and try again what it refused."""
     changes.reset_endpoint(name)
     return changes.shown_settings()
+
+
+@router.post("/settings/endpoints/{name}/test", auth=sync_to_async(allow("publish")))
+async def test_endpoint(request: HttpRequest, name: str, body: AskedAs) -> dict[str, Any]:
+    """Asks it one small question, which is paid for; whoever leaves ends the call upstream."""
+    return asdict(await try_endpoint(name, body.way))
 
 
 @router.put("/settings/secrets/{name}")

@@ -30,7 +30,6 @@ from dashboard.evaluation.rankers import (
 from dashboard.evaluation.ranking_runs import Contestant
 from dashboard.models import Flow as FlowRow
 from dashboard.outside import directory
-from dashboard.outside.spending import DayBudget
 from recflow.engine.check import label_of
 from recflow.engine.flow import Flow, Node, load_flow
 from recflow.engine.registry import NODE_TYPES
@@ -196,5 +195,4 @@ def _parted(name: str) -> tuple[str, int | None]:
 def outside_now() -> Outside:
     """What may be asked now, within what may be spent on one day; a run's own limit is for one user."""
     found = directory.current()
-    budget = DayBudget(directory.book(), found.limits.day_tokens, found.limits.day_cost)
-    return Outside(endpoints=found.endpoints, budget=budget)
+    return Outside(endpoints=found.endpoints, budget=directory.budget_of_today(found.limits))

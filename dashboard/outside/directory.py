@@ -236,6 +236,11 @@ def answers() -> AnswerFile:
         return _answers
 
 
+def budget_of_today(limits: call_log.Limits) -> DayBudget:
+    """What everybody together may still spend today."""
+    return DayBudget(book(), limits.day_tokens, limits.day_cost)
+
+
 async def outside_for(request: RunRequest) -> Outside:
     """What a run may call; ``Services.resources["outside"]`` of every run."""
     found = await current_soon()
@@ -245,7 +250,7 @@ async def outside_for(request: RunRequest) -> Outside:
         endpoints=found.endpoints,
         secrets=found.secrets,
         addresses=found.addresses,
-        budget=Both(run, DayBudget(book(), limits.day_tokens, limits.day_cost)),
+        budget=Both(run, budget_of_today(limits)),
         answers=answers().for_seconds,
         record=call_log.writer.record,
     )

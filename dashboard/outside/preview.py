@@ -153,6 +153,13 @@ def read_settings(node_type: str, raw: Mapping[str, Any]) -> tuple[Any, list[dic
     return settings, problems
 
 
+def patient(named: NamedEndpoint) -> NamedEndpoint:
+    """The endpoint for a person who waits: with its own deadline, or theirs if that is shorter."""
+    policy: EndpointPolicy = named.endpoint.call_policy
+    guard = replace(policy.guard, total_s=min(PATIENCE_S, policy.guard.total_s))
+    return replace(named, endpoint=replace(named.endpoint, policy=replace(policy, guard=guard)))
+
+
 class PromptPreview:
     """The panel of a ranker that asks a model.
 
@@ -182,10 +189,7 @@ class PromptPreview:
         Raises:
             NoUsableAnswer: it is not set up.
         """
-        named = self.outside.endpoint(self.settings.endpoint)
-        policy: EndpointPolicy = named.endpoint.call_policy
-        guard = replace(policy.guard, total_s=min(PATIENCE_S, policy.guard.total_s))
-        return replace(named, endpoint=replace(named.endpoint, policy=replace(policy, guard=guard)))
+        return patient(self.outside.endpoint(self.settings.endpoint))
 
     async def rendered(self) -> dict[str, Any]:
         """What would be sent, what it would cost, and what is in the way; asks nobody."""

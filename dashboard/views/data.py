@@ -46,6 +46,8 @@ def take_in(request: HttpRequest) -> HttpResponse:
 @page
 @require_GET
 def export(request: HttpRequest, kind: str) -> HttpResponse:
+    if not request.person.may("edit"):
+        return message(request, NotAllowed(f"{request.person.name} may not export data"))
     if kind not in exporting.READERS:
         return message(request, NotFound(f"There are no {kind}: export users, items or feedback"))
     headers = {"Content-Disposition": f'attachment; filename="{kind}.jsonl"', "X-Accel-Buffering": "no"}

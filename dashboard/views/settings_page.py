@@ -7,9 +7,11 @@ is in no page that comes back.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlencode
 
+from asgiref.sync import async_to_sync
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -20,6 +22,7 @@ from dashboard.access import page
 from dashboard.errors import BadRequest, NotAllowed, status_of
 from dashboard.outside import call_log, changes
 from dashboard.outside.changes import EndpointForm, LimitsForm, PriceForm
+from dashboard.outside.trial import WAYS, try_endpoint
 from recflow.errors import RecflowError
 from recflow.llm.endpoint import ThinkingOff
 
@@ -37,6 +40,8 @@ def settings(request: HttpRequest) -> HttpResponse:
     try:
         if not request.person.may("publish"):
             raise NotAllowed(f"{request.person.name} may not change settings")
+        if action == "test-endpoint":
+            return _tested(request)
         if action not in _ACTIONS:
             raise BadRequest(f"There is no action {action!r}")
         _ACTIONS[action](request.POST)
@@ -44,6 +49,13 @@ def settings(request: HttpRequest) -> HttpResponse:
         typed = {name: value for name, value in request.POST.items() if name not in _NEVER_SHOWN_AGAIN}
         return _shown(request, status=_page_status(error), problem=error.message, action=action, typed=typed)
     return redirect(f"{reverse('settings')}?{urlencode({'done': action})}")
+
+
+def _tested(request: HttpRequest) -> HttpResponse:
+    """What came of one question to an endpoint; no redirect, so that a browser asks before it is repeated."""
+    name, way = request.POST.get("name", ""), request.POST.get("way", "chat")
+    trial = async_to_sync(try_endpoint)(name, way)
+    return _shown(request, tested={"name": name, "way": way, **asdict(trial)})
 
 
 def _page_status(error: RecflowError) -> int:
@@ -56,6 +68,7 @@ def _shown(request: HttpRequest, *, status: int = 200, **more: Any) -> HttpRespo
         "shown": changes.shown_settings(),
         "nodes": call_log.by_node(DAYS),
         "days": DAYS,
+        "ways": WAYS,
         "thinking_off": [option.value for option in ThinkingOff],
         "may_change": request.person.may("publish"),
     }

@@ -70,7 +70,6 @@ data key        GET     /api/user/<user_id>/feedback/<feedback_type>
 data key        GET     /api/user/<user_id>/neighbors
 data key        GET     /api/users
 data key        POST    /api/users
-view or key     GET     /api/bulk/<kind>
 view or key     GET     /api/dashboard/categories
 view or key     GET     /api/dashboard/cluster
 view or key     GET     /api/dashboard/config
@@ -91,6 +90,7 @@ view or key     GET     /api/dashboard/user/<user_id>/feedback/<feedback_type>
 view or key     GET     /api/dashboard/userinfo
 view or key     GET     /api/dashboard/users
 view or key     ANY     /metrics
+edit or key     GET     /api/bulk/<kind>
 publish or key  POST    /api/bulk/<kind>
 publish or key  DELETE  /api/dashboard/config
 publish or key  POST    /api/dashboard/config
@@ -119,15 +119,12 @@ view            GET     /api/flows/<int:flow_id>/versions/<int:number>
 view            POST    /api/flows/check
 view            GET     /api/jobs
 view            GET     /api/jobs/<int:job_id>
-view            POST    /api/preview/external
 view            GET     /api/preview/items
 view            POST    /api/preview/prompt
 view            POST    /api/preview/prompt/read
-view            POST    /api/preview/prompt/send
 view            GET     /api/preview/users
 view            GET     /api/preview/users/<user_id>
 view            GET     /data
-view            GET     /data/export/<str:kind>.jsonl
 view            ANY     /evaluation
 view            ANY     /flows
 view            ANY     /flows/<int:flow_id>
@@ -149,12 +146,16 @@ edit            POST    /api/flows/<int:flow_id>/versions
 edit            POST    /api/jobs
 edit            POST    /api/jobs/<int:job_id>/cancel
 edit            POST    /api/jobs/<int:job_id>/retry
+edit            POST    /api/preview/external
+edit            POST    /api/preview/prompt/send
+edit            GET     /data/export/<str:kind>.jsonl
 edit            POST    /data/import
 publish         POST    /api/flows/<int:flow_id>/activate
 publish         GET     /api/settings
 publish         DELETE  /api/settings/endpoints/<name>
 publish         PUT     /api/settings/endpoints/<name>
 publish         POST    /api/settings/endpoints/<name>/reset
+publish         POST    /api/settings/endpoints/<name>/test
 publish         PUT     /api/settings/limits
 publish         PUT     /api/settings/networks
 publish         PUT     /api/settings/prices
@@ -173,6 +174,7 @@ LET_IN = {
     "edit": {"editor", "publisher"},
     "publish": {"publisher"},
     "view or key": {"viewer", "editor", "publisher", "admin key"},
+    "edit or key": {"editor", "publisher", "admin key"},
     "publish or key": {"publisher", "admin key"},
 }
 #: What a socket asks for. Nothing can be written through either: they only run previews and tell of progress.

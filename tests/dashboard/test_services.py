@@ -576,3 +576,92 @@ async def test_the_stand_in_ranks_in_a_run_and_is_named_there(settings, rows):
     assert result.degraded == []
     finished = next(m for m in said if m["event"] == "node.finished" and m["node_id"] == "k")
     assert "no language model" in finished["details"]["notice"]
+
+
+TEST = "/api/settings/endpoints/gpt/test"
+
+
+async def test_an_endpoint_is_tested_with_one_question_that_is_booked_and_logged(client, server):
+    server.script(CHAT, completion("1\n2"))
+    await set_up(client, server)
+    price = {"model": "m", "input": 10.0, "output": 100.0}
+    await send(client, "put", "/api/settings/prices", price)
+    status_code, told = await send(client, "post", TEST, {})
+    assert status_code == 200
+    assert (told["ok"], told["status"], told["model"], told["tokens"]) == (True, 200, "m", 309)
+    assert told["cost"] == pytest.approx((300 * 10 + 9 * 100) / 1e6)
+    assert told["message"].startswith("It answered in ")
+    assert 0 < told["ms"] < 5000
+    (hit,) = server.hits_of(CHAT)
+    assert hit.headers["authorization"] == f"Bearer {KEY}"
+    assert len(hit.body) < 1000
+    _, settings = await send(client, "get", "/api/settings")
+    assert settings["spent_today"] == {"tokens": 309, "cost": 0.0039}
+    call_log.writer.flush()
+    _, (call,) = await send(client, "get", "/api/calls?n=5")
+    assert (call["flow"], call["node_name"], call["status"]) == ("Settings", "Test of gpt", "ok")
+
+
+@pytest.mark.parametrize(
+    ("answer", "told_status", "words"),
+    [
+        (status(401, {"error": {"message": f"Wrong key {KEY}"}}), 401, "401"),
+        (status(503, "busy"), 503, "503"),
+        (completion("I like tea."), 200, "with no ranking of the items"),
+        (status(200, "<html>hello</html>"), 200, "not JSON"),
+    ],
+)
+async def test_a_test_that_fails_says_why_in_a_sentence_and_is_tried_once(
+    client, server, answer, told_status, words
+):
+    server.script(CHAT, answer)
+    await set_up(client, server)
+    _, told = await send(client, "post", TEST, {})
+    assert (told["ok"], told["status"]) == (False, told_status)
+    assert words in told["message"]
+    assert KEY not in json.dumps(told)
+    assert server.count(CHAT) <= 2  # an envelope that cannot be read is asked for once more
+
+
+async def test_a_test_of_a_reranker_speaks_its_dialect(client, server):
+    scores = [{"index": 0, "relevance_score": 0.9}, {"index": 1, "relevance_score": 0.1}]
+    server.script("/v1/rerank", json_reply({"results": scores}))
+    await set_up(client, server)
+    _, told = await send(client, "post", TEST, {"way": "jina"})
+    assert (told["ok"], told["status"]) == (True, 200)
+    (hit,) = server.hits
+    assert hit.json["documents"] == ["A pot of tea", "A pair of boots"]
+
+
+async def test_a_test_keeps_to_the_budget_and_to_the_allowed_networks(client, server):
+    await set_up(client, server)
+    await send(client, "put", "/api/settings/limits", {"day_tokens": 5})
+    _, told = await send(client, "post", TEST, {})
+    assert (told["ok"], told["status"]) == (False, None)
+    assert "The limit of 5 tokens for today would be passed" in told["message"]
+    await send(client, "put", "/api/settings/limits", {})
+    await send(client, "put", "/api/settings/networks", {"networks": []})
+    _, told = await send(client, "post", TEST, {})
+    assert "not allowed" in told["message"]
+    assert server.hits == []
+
+
+async def test_what_cannot_be_tested_is_refused(client, server):
+    assert (await send(client, "post", TEST, {}))[0] == 404
+    await set_up(client, server)
+    assert (await send(client, "post", TEST, {"way": "fax"}))[0] == 400
+
+
+async def test_the_settings_page_tests_an_endpoint_too(client, server):
+    server.script(CHAT, completion("1\n2"), status(401, f"Wrong key {KEY}"))
+    await set_up(client, server)
+    said = []
+    for _ in range(2):
+        page = await client.post("/settings", {"action": "test-endpoint", "name": "gpt", "way": "chat"})
+        assert page.status_code == 200
+        said.append(page.content.decode())
+    assert "It answered in " in said[0]
+    assert "Status 200" in said[0]
+    assert "model m, 309 tokens, price unknown." in said[0]
+    assert "Status 401" in said[1]
+    assert KEY not in said[0] + said[1]

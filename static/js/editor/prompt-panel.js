@@ -4,7 +4,7 @@ import { html } from "../lib/html.js";
 import { Icon } from "../lib/icons.js";
 import { Order, Dropped } from "./ranking-order.js";
 import { Messages, RankingOutcome, StatusLine } from "./ranking-outcome.js";
-import { useEditor } from "./store.js";
+import { useEditor, useEditorState } from "./store.js";
 import { useAsked, useQuestion, useShown } from "./use-preview.js";
 import { counted, money } from "./wording.js";
 
@@ -17,6 +17,7 @@ export function PromptPanel({ node, type, hints, onProblems }) {
   const sent = useAsked();
   const read = useAsked();
   const [pasting, setPasting] = useState(false);
+  const maySend = useEditorState((state) => !state.readOnly);
   useEffect(() => onProblems(shown?.problems ?? []), [shown]);
   useEffect(() => () => onProblems([]), []);
 
@@ -40,9 +41,10 @@ export function PromptPanel({ node, type, hints, onProblems }) {
       <button type="button" className="button" data-testid="dry-run" title="Render it anew; asks nobody" onClick=${dryRun}>Dry run</button>
       ${sent.waiting
         ? html`<button type="button" className="button is-stop" data-testid="send-stop" onClick=${sent.stop}><${Icon} name="stop" size=${14} />Stop</button>`
-        : html`<button type="button" className="button is-primary" data-testid="send-prompt" disabled=${blocked || !shown} onClick=${send}><${Icon} name="play" size=${14} />Send</button>`}
+        : html`<button type="button" className="button is-primary" data-testid="send-prompt" disabled=${blocked || !shown || !maySend} onClick=${send}><${Icon} name="play" size=${14} />Send</button>`}
       ${hints.reads_answers && html`<button type="button" className="button" data-testid="paste-answer" aria-expanded=${pasting} onClick=${() => setPasting(!pasting)}>Paste an answer</button>`}
     </div>
+    ${!maySend && html`<p className="field-hint">Sending it takes an editor; a run of the flow asks the model for you too.</p>`}
     ${pasting && html`<${Paste} read=${read} onRead=${(text) => read.ask(question, (signal) => editor.readAnswer(question, text, signal))} />`}
     <div aria-live="polite">
       ${sent.waiting && html`<p className="empty-hint">Waiting for ${shown?.model || "the answer"}…</p>`}

@@ -4,7 +4,7 @@ import { html } from "../lib/html.js";
 import { Icon } from "../lib/icons.js";
 import { Problems } from "./prompt-panel.js";
 import { Exchanges, FoundIds } from "./exchanges.js";
-import { useEditor } from "./store.js";
+import { useEditor, useEditorState } from "./store.js";
 import { useAsked, useQuestion } from "./use-preview.js";
 
 export function RequestPanel({ node, type, onProblems }) {
@@ -12,6 +12,7 @@ export function RequestPanel({ node, type, onProblems }) {
   const question = useQuestion(node, type);
   const sent = useAsked();
   const { answer } = sent;
+  const maySend = useEditorState((state) => !state.readOnly);
   const isOld = sent.of !== null && sent.of !== question;
   useEffect(() => onProblems(isOld ? [] : (answer?.problems ?? [])), [answer, isOld]);
   useEffect(() => () => onProblems([]), []);
@@ -22,7 +23,8 @@ export function RequestPanel({ node, type, onProblems }) {
     <p className="field-hint">Really asks the other machine, once, with a person's patience. Secrets are hidden here.</p>
     <div className="preview-actions">${sent.waiting
       ? html`<button type="button" className="button is-stop" onClick=${sent.stop}><${Icon} name="stop" size=${14} />Stop</button>`
-      : html`<button type="button" className="button is-primary" data-testid="send-request" disabled=${!question.user_id} onClick=${send}><${Icon} name="play" size=${14} />Send</button>`}</div>
+      : html`<button type="button" className="button is-primary" data-testid="send-request" disabled=${!question.user_id || !maySend} onClick=${send}><${Icon} name="play" size=${14} />Send</button>`}</div>
+    ${!maySend && html`<p className="field-hint">Sending it takes an editor; a run of the flow sends it for you too.</p>`}
     <div aria-live="polite">
       ${sent.waiting && html`<p className="empty-hint">Waiting for an answer…</p>`}
       ${sent.problem && html`<p className="field-problem">${sent.problem}</p>`}
