@@ -14,6 +14,7 @@ from typing import Any
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from dashboard import access, runs
+from dashboard.what_if import WhatIf
 from recflow.engine.flow import MAX_BYTES
 from recflow.errors import FlowError
 
@@ -76,6 +77,7 @@ class PreviewConsumer(AsyncWebsocketConsumer):
             )
             return
         except FlowError as error:
+                what_if=WhatIf.read(message.get("what_if")),
             await self._reject(request_id, error.message, node_id=error.node_id, field=error.field)
             return
         self._watch(live, after_seq=0)

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -34,6 +34,9 @@ from recflow.engine.flow import Flow, load_flow
 from recflow.engine.memo import Memo
 from recflow.engine.values import REASONS
 from recflow.errors import FlowError
+
+if TYPE_CHECKING:
+    from dashboard.what_if import WhatIf  # it knows of jobs, which know of runs
 
 #: Seconds a finished run can still be asked about.
 KEPT_S = 60.0
@@ -104,7 +107,14 @@ def load_user(user_id: str) -> tuple[Snapshot, UserHistory]:
 
 
 async def start(
-    document: object, user_id: str, *, n: int, categories: Sequence[str], until: str | None, request_id: str
+    document: object,
+    user_id: str,
+    *,
+    n: int,
+    categories: Sequence[str],
+    until: str | None,
+    request_id: str,
+    what_if: WhatIf | None = None,
 ) -> LiveRun:
     """Start a preview run of an unsaved drawing.
 
@@ -112,7 +122,7 @@ async def start(
     the run that was begun.
 
     Raises:
-        FlowError: the document is no flow, or the user id is too long.
+        FlowError: the document is no flow, the user id is too long, or ``what_if`` names what is not there.
         Rejected: the flow has blocking problems.
     """
     if (begun := _begun(request_id)) is not None:
@@ -122,7 +132,10 @@ async def start(
     flow = load_flow(document)
     await sync_to_async(refuse, thread_sensitive=False)(flow, until)
     snapshot, history = await sync_to_async(load_user, thread_sensitive=False)(user_id)
-    request = RunRequest(history, n=n, categories=tuple(categories), until=until, now=now_us())
+    now = now_us()
+    if what_if is not None:
+        history = what_if.applied(history, flow, snapshot, now)
+    request = RunRequest(history, n=n, categories=tuple(categories), until=until, now=now)
     live = LiveRun(uuid.uuid4().hex, snapshot, request, request_id)
     _forget_old()
     _live[live.run_id] = live

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -47,6 +47,11 @@ class FeedbackRule:
 
     def __str__(self) -> str:
         return f"{self.type}{self.operator}{self.bound:g}" if self.operator else self.type
+
+    @property
+    def passing_value(self) -> float:
+        """A value that passes: the bound itself or, where it is shut out, one beside it."""
+        return self.bound + {">": 1.0, "<": -1.0}.get(self.operator, 0.0)
 
     def matches(self, values: NDArray[np.floating]) -> BoolVector:
         """(n,) which values pass, for rows that already are of this type."""
@@ -228,3 +233,36 @@ class UserHistory:
         names = sorted(set(self.types))
         numbers = np.array([names.index(name) for name in self.types], dtype=np.int16)
         return matching(rules, names, numbers, self.values)
+
+    def amended(
+        self, *, without: Collection[tuple[str, str]], added: Sequence[tuple[int, str, str, float, int]]
+    ) -> UserHistory:
+        """The history as it would be with other feedback, newest first again.
+
+        Args:
+            without: type and item id of rows that do not count.
+            added: item index, item id, type, value and time of rows that count too; one of a type and item
+                that are there already takes its place.
+        """
+        kept = {
+            (kind, item_id): (index, item_id, kind, value, time)
+            for index, item_id, kind, value, time in zip(
+                self.items.tolist(),
+                self.item_ids,
+                self.types,
+                self.values.tolist(),
+                self.times.tolist(),
+                strict=True,
+            )
+            if (kind, item_id) not in without
+        }
+        kept |= {(row[2], row[1]): row for row in added}
+        rows = sorted(kept.values(), key=lambda row: (-row[4], row[1], row[2]))
+        return replace(
+            self,
+            items=np.array([row[0] for row in rows], dtype=np.int32),
+            item_ids=tuple(row[1] for row in rows),
+            types=tuple(row[2] for row in rows),
+            values=np.array([row[3] for row in rows], dtype=np.float32),
+            times=np.array([row[4] for row in rows], dtype=np.int64),
+        )

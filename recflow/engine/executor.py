@@ -417,7 +417,9 @@ def _pinned(source: str, node: Node, snapshot: Snapshot) -> Candidates:
 def _note(request: RunRequest, outputs: Mapping[str, Any], result: Candidates) -> str:
     user = next((value for value in outputs.values() if isinstance(value, UserContext)), None)
     about = ""
-    if not request.history.is_known:
+    if not request.history.user_id:
+        about = "An anonymous session: only what was done in it is known. "
+    elif not request.history.is_known:
         about = f"No user is called {request.history.user_id!r}: what you see is what a stranger gets. "
     elif user is not None and user.is_cold_start:
         about = f"{request.history.user_id} has no positive feedback yet: a cold start. "

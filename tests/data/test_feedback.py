@@ -99,3 +99,34 @@ def test_history_finds_its_own_positive_rows():
         "u1", np.array([0, 1], np.int32), ("a", "b"), ("read", "like"), np.ones(2, np.float32), np.ones(2)
     )
     assert history.matching([FeedbackRule.parse("like")]).tolist() == [False, True]
+
+
+def test_an_amended_history_is_newest_first_and_leaves_the_true_one_alone():
+    history = UserHistory(
+        "ann",
+        np.array([1, 2], np.int32),
+        ("b", "c"),
+        ("like", "read"),
+        np.array([1.0, 3.0], np.float32),
+        np.array([50, 20], np.int64),
+        True,
+    )
+    other = history.amended(without={("like", "b")}, added=[(0, "a", "like", 2.0, 30)])
+    assert (other.item_ids, other.types, other.items.tolist()) == (("a", "c"), ("like", "read"), [0, 2])
+    assert (other.values.tolist(), other.times.tolist()) == ([2.0, 3.0], [30, 20])
+    assert (other.user_id, other.is_known) == ("ann", True)
+    assert history.item_ids == ("b", "c")
+
+
+def test_feedback_added_to_a_history_replaces_the_same_type_on_the_same_item():
+    history = UserHistory("ann").amended(
+        without=(), added=[(1, "b", "like", 1.0, 10), (1, "b", "read", 1.0, 10)]
+    )
+    other = history.amended(without=(), added=[(1, "b", "like", 5.0, 20)])
+    assert list(zip(other.types, other.values.tolist(), strict=True)) == [("like", 5.0), ("read", 1.0)]
+
+
+@pytest.mark.parametrize("text", ["like", "read>=3", "rating>3", "rating<2", "rating<=2", "rating="])
+def test_the_passing_value_of_a_rule_passes_it(text):
+    rule = FeedbackRule.parse(text)
+    assert rule.matches(np.array([rule.passing_value])).all()
