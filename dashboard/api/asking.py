@@ -113,6 +113,12 @@ async def list_calls(
     return await sync_to_async(call_log.newest)(n, flow=flow, node_id=node_id)
 
 
+@router.get("/calls/failing")
+async def list_failing(request: HttpRequest, flow: str) -> list[dict[str, Any]]:
+    """Nodes of the flow of that name that fail more often than Settings accept."""
+    return await sync_to_async(call_log.failing)(flow)
+
+
 @router.get("/calls/nodes")
 async def count_calls(request: HttpRequest, days: Literal[1, 7, 30] = 7) -> list[dict[str, Any]]:
     """Outcomes, tokens, money and times of each node."""

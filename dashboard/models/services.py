@@ -76,6 +76,7 @@ class OutsideLimits(models.Model):
     log_calls = models.PositiveIntegerField(default=100)
     log_days = models.PositiveIntegerField(default=30)
     log_prompts = models.BooleanField(default=True)
+    warn_failed_percent = models.FloatField(default=10.0)
 
     class Meta:
         constraints = [models.CheckConstraint(condition=models.Q(id=1), name="one_outside_limits")]

@@ -25,6 +25,9 @@ _MAX_WAITING = 10_000
 #: Seconds a writer waits for more before it ends.
 _LINGER_S = 0.1
 _BATCH = 200
+#: Newest calls of a node by which it is judged, and how many say nothing yet.
+JUDGED = 50
+_TOO_FEW = 5
 #: Columns of the counters that are summed over days and outcomes.
 _ADDED_UP = ("calls", "requests", "tokens_in", "tokens_out", "tokens_cached", "tokens_reasoning")
 _ADDED_UP += ("cost", "cost_unknown", "ms")
@@ -185,6 +188,23 @@ def _shown(entry: CallLogEntry) -> dict[str, Any]:
     names += ("tokens_cached", "tokens_reasoning", "cost", "ms")
     shown = {name: getattr(entry, name) for name in names}
     return shown | {"details": json.loads(entry.details) if entry.details else None}
+
+
+def failing(flow: str) -> list[dict[str, Any]]:
+    """Nodes of a flow whose newest calls failed more often than Settings accept, and what to say of them."""
+    accepted = (OutsideLimits.objects.first() or OutsideLimits()).warn_failed_percent
+    of_flow = CallLogEntry.objects.filter(flow=flow[:128])
+    found = []
+    for node_id in of_flow.order_by("node_id").values_list("node_id", flat=True).distinct():
+        newest_first = of_flow.filter(node_id=node_id).order_by("-id").values_list("status", "kind")
+        calls = list(newest_first[:JUDGED])
+        failed = sum(status == "failed" for status, _ in calls)
+        percent = 100 * failed / len(calls)
+        if len(calls) >= _TOO_FEW and percent > accepted:
+            asked = "requests" if calls[0][1] == "external" else "rankings"
+            message = f"{percent:.0f} % of its last {len(calls)} {asked} failed"
+            found.append({"node_id": node_id, "calls": len(calls), "failed": failed, "message": message})
+    return found
 
 
 def by_node(days: int) -> list[dict[str, Any]]:

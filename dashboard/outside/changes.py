@@ -83,7 +83,7 @@ class PriceForm(_Form):
 
 
 class LimitsForm(_Form):
-    """What may be spent and how much is kept; None is no limit."""
+    """What may be spent, how much is kept, and when a node that fails is marked; None is no limit."""
 
     currency: str = Field("USD", min_length=1, max_length=8)
     run_tokens: int | None = Field(None, ge=0, le=10**15)
@@ -93,6 +93,7 @@ class LimitsForm(_Form):
     log_calls: int = Field(100, ge=0, le=100_000)
     log_days: int = Field(30, ge=1, le=3_650)
     log_prompts: bool = True
+    warn_failed_percent: float = Field(10.0, ge=0, le=100)
 
 
 def save_endpoint(name: str, form: EndpointForm) -> ServiceEndpoint:

@@ -68,11 +68,21 @@ def _shown(request: HttpRequest, *, status: int = 200, **more: Any) -> HttpRespo
         "shown": changes.shown_settings(),
         "nodes": call_log.by_node(DAYS),
         "days": DAYS,
+        "log": _log(request),
         "ways": WAYS,
         "thinking_off": [option.value for option in ThinkingOff],
         "may_change": request.person.may("publish"),
     }
     return render(request, "settings.html", context | more, status=status)
+
+
+def _log(request: HttpRequest) -> dict[str, Any] | None:
+    """The newest calls of the node that the address names."""
+    flow, node_id = request.GET.get("flow", ""), request.GET.get("node", "")
+    if not node_id:
+        return None
+    calls = call_log.newest(call_log.JUDGED, flow=flow, node_id=node_id)
+    return {"flow": flow, "node_name": calls[0]["node_name"] if calls else node_id, "calls": calls}
 
 
 def _read(form: type[BaseModel], posted: Mapping[str, str], switches: tuple[str, ...] = ()) -> Any:

@@ -98,6 +98,7 @@ publish or key  POST    /api/purge
 view            ANY     /
 view            GET     /api/activations
 view            GET     /api/calls
+view            GET     /api/calls/failing
 view            GET     /api/calls/nodes
 view            GET     /api/endpoints
 view            GET     /api/evaluations

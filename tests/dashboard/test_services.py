@@ -336,6 +336,41 @@ def test_the_log_keeps_the_newest_calls_of_each_node_and_none_that_are_too_old()
     assert sum(node["calls"] for node in call_log.by_node(1)) == 6  # counters are not pruned
 
 
+def failing_after(*statuses, **changed):
+    """What is said of the node when these were its calls, oldest first."""
+    CallLogEntry.objects.all().delete()
+    call_log.write([entry(status=said, **changed) for said in statuses])
+    return [(node["node_id"], node["message"]) for node in call_log.failing("Home")]
+
+
+def test_a_node_fails_too_often_by_the_share_of_its_last_fifty_calls():
+    assert failing_after(*["failed"] * 9 + ["ok"] * 41) == [("k", "18 % of its last 50 rankings failed")]
+    assert failing_after(*["failed"] * 9 + ["ok"] * 50) == []  # the failures are older than the last 50
+    assert failing_after(*["failed"] * 4) == []  # too few to say anything
+    assert failing_after(*["partial"] * 5) == []
+    assert failing_after(*["failed"] * 5, kind="external") == [("k", "100 % of its last 5 requests failed")]
+    assert failing_after(*["failed"] * 5, flow="Other") == []
+
+
+def test_which_share_is_too_much_is_a_setting():
+    calls = ["failed"] + ["ok"] * 9
+    assert failing_after(*calls) == []  # 10 % are accepted unless Settings say otherwise
+    OutsideLimits.objects.update_or_create(id=1, defaults={"warn_failed_percent": 9.5})
+    assert failing_after(*calls) == [("k", "10 % of its last 10 rankings failed")]
+    OutsideLimits.objects.update(warn_failed_percent=100)
+    assert failing_after(*["failed"] * 10) == []
+
+
+async def test_the_settings_page_shows_the_newest_calls_of_a_node(client):
+    message = "The service <b>said</b> no."
+    await sync_to_async(call_log.write)([entry(status="failed", message=message)])
+    answer = await client.get("/api/calls/failing?flow=Home")
+    assert (answer.status_code, answer.json()) == (200, [])
+    page = (await client.get("/settings?flow=Home&node=k")).content.decode()
+    assert "The service &lt;b&gt;said&lt;/b&gt; no." in page
+    assert "No call of this node is kept." in (await client.get("/settings?node=x")).content.decode()
+
+
 def test_without_prompts_neither_user_nor_text_is_kept_but_counts_are():
     OutsideLimits.objects.create(log_prompts=False)
     call_log.write([entry(cost=None), entry(status="failed", reason="auth")])

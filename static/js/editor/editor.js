@@ -5,6 +5,7 @@ import { html } from "../lib/html.js";
 import { Icon } from "../lib/icons.js";
 import { Canvas } from "./canvas.js";
 import { Dialogs } from "./dialogs.js";
+import { useFailing } from "./failing.js";
 import { changeCount } from "./flow-diff.js";
 import { Header } from "./header.js";
 import { Inspector } from "./inspector.js";
@@ -19,6 +20,7 @@ const REFUSAL_MS = 6000;
 
 export function Editor() {
   const name = useEditorState((state) => state.flow.name);
+  useFailing();
   return html`<${ReactFlowProvider}>
     <${Header} />
     <div className="workbench">

@@ -6,6 +6,7 @@ import { problemsOfNode } from "./checking.js";
 import { indexed } from "./flow-index.js";
 import { familyIndex, isOrdered, nameOf } from "./node-types.js";
 import { InputList } from "./input-list.js";
+import { FailingNote } from "./failing.js";
 import { isSame } from "./equality.js";
 import { LastRun } from "./last-run.js";
 import { PromptPanel } from "./prompt-panel.js";
@@ -82,6 +83,7 @@ function SettingsTab({ node, type, problems, editable, hints }) {
   const Panel = PANELS[hints.panel];
   const general = problems.filter((problem) => !problem.field);
   return html`
+    <${FailingNote} nodeId=${node.id} />
     ${general.length > 0 && html`<ul className="problem-list">${general.map((problem) => html`<li key=${problem.message} className=${`problem is-${problem.severity}`}>${problem.message}</li>`)}</ul>`}
     ${type
       ? html`<${SettingsForm} node=${node} type=${type} problems=${problems} editable=${editable} marks=${marks} />`

@@ -4,6 +4,7 @@ import { Handle, Position } from "@xyflow/react";
 import { html } from "../lib/html.js";
 import { Icon, TypeIcon } from "../lib/icons.js";
 import { problemsOfNode } from "./checking.js";
+import { FailingNote } from "./failing.js";
 import { nameOf } from "./node-types.js";
 import { effectiveSettings } from "./settings-schema.js";
 import { shownFlow } from "./state.js";
@@ -20,10 +21,11 @@ export const NodeCard = memo(function NodeCard({ id, data }) {
   const traced = useEditorState((state) => (state.traced ? state.traced.steps.some((step) => step.node_ids.includes(id)) : null));
   const mode = useEditorState((state) => (state.mode?.nodeId === id ? state.mode.kind : state.mode?.targetId === id ? "target" : null));
   const change = useEditorState((state) => state.comparison?.marks.get(id) ?? null);
-  const description = useEditorState((state) => describeNode(node, { types, flow: shownFlow(state), run, stale, problems }));
+  const description = useEditorState((state) => describeNode(node, { types, flow: shownFlow(state), run, stale, problems, failing: state.failing[id] }));
+  const failing = useEditorState((state) => state.failing[id] ?? null);
   const blocking = problems.some((problem) => problem.severity === "blocking");
   const look = ["card", node.disabled && "is-disabled", !type && "is-unknown", blocking && "has-error", traced === true && "is-traced",
-    traced === false && "is-faded", mode && `in-${mode}`, change && `change-${change}`, run && `run-${run.state}`, stale && "is-stale"];
+    traced === false && "is-faded", mode && `in-${mode}`, change && `change-${change}`, run && `run-${run.state}`, stale && "is-stale", failing && "is-failing"];
   return html`<div className=${look.filter(Boolean).join(" ")}>
     ${(!type || type.inputs.length > 0) && html`<${Port} node=${node} side="target" />`}
     <span className="visually-hidden" id=${`about-${id}`}>${description}</span>
@@ -41,6 +43,7 @@ export const NodeCard = memo(function NodeCard({ id, data }) {
       ${run ? html`<${RunLine} run=${run} stale=${stale} />` : html`<span className="card-idle">${node.disabled ? "Switched off" : type ? "Not run yet" : "Unknown to this server"}</span>`}
     </div>
     ${run?.state === "running" && html`<span className="card-progress" style=${{ "--share": run.share ?? 0 }} data-known=${run.share !== undefined} />`}
+    <${FailingNote} nodeId=${id} onCard />
     ${(!type || type.output) && html`<${Port} node=${node} side="source" />`}
   </div>`;
 });

@@ -62,7 +62,7 @@ export function fieldName(field) {
 }
 
 /** What a screen reader says of a node: type, name, state, inputs, outputs. */
-export function describeNode(node, { types, flow, run, stale, problems }) {
+export function describeNode(node, { types, flow, run, stale, problems, failing }) {
   const type = types.get(node.type);
   const index = indexed(flow);
   const names = (ids) => ids.map((id) => nameOf(index.node(id) ?? { name: id }, types)).join(", ");
@@ -72,6 +72,7 @@ export function describeNode(node, { types, flow, run, stale, problems }) {
   if (node.name && node.name !== type?.label) parts.push(node.name);
   if (node.disabled) parts.push("switched off");
   if (run) parts.push([STATE_WORDS[run.state].toLowerCase(), run.count !== undefined && counted(run.count, "item")].filter(Boolean).join(", "));
+  if (failing) parts.push(failing.message);
   if (stale) parts.push(`out of date: ${stale}`);
   if (problems.length > 0) parts.push(counted(problems.length, "problem"));
   parts.push(inputs.length > 0 ? `fed by ${names(inputs)}` : "no inputs");
