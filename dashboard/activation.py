@@ -1,4 +1,4 @@
-"""Which version answers requests: review it, make it active, look back.
+"""Which version answers requests: make it active, look back; dashboard/review.py looks at it before.
 
 The switch is one transaction that moves one pointer: a crash at any point leaves the old version active or
 the new one.
@@ -6,14 +6,11 @@ the new one.
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db import transaction
 
 from dashboard import drafts
 from dashboard.errors import Blocked
 from dashboard.models import Activation, ActiveVersion, FlowVersion
-from recflow.engine.changes import changes
 from recflow.engine.check import blocking
 from recflow.engine.flow import load_flow
 
@@ -56,16 +53,3 @@ def activate(flow_id: int, number: int | None, note: str, author: str) -> Activa
         return Activation.objects.create(
             version=version, previous=previous, author=author, note=drafts.checked_note(note)
         )
-
-
-def review(flow_id: int, number: int | None) -> dict[str, Any]:
-    """What activating a version (or the draft) would change, and what keeps it from being activated."""
-    flow = drafts.find(flow_id)
-    saved = drafts.draft_of(flow) if number is None else drafts.find_version(flow, number)
-    after = load_flow(saved.document)
-    active = active_version()
-    return {
-        "problems": drafts.problems_of(after),
-        "changes": changes(load_flow(active.document if active else {}), after),
-        "active": address_of(active),
-    }

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from dashboard.errors import BadRequest, Conflict, NotFound
@@ -20,6 +21,8 @@ from recflow.engine.check import Problem, check
 
 #: Saves kept of each draft, for merging and for a version of a moment ago.
 KEPT_DRAFTS = 50
+#: Of older saves, those are kept after which somebody else went on: so the author of a change stays known.
+KEPT_TURNS = 1_000
 
 
 def all_problems(flow: documents.Flow) -> list[Problem]:
@@ -91,6 +94,16 @@ def change(flow_id: int, *, name: str | None = None, archived: bool | None = Non
 
 def draft_of(flow: Flow) -> Draft:
     return flow.drafts.get(revision=flow.revision)
+
+
+def saved_drawing(flow_id: int, number: int | None) -> Draft | FlowVersion:
+    """A version of a flow, or without a number its draft.
+
+    Raises:
+        NotFound: there is no such flow or version.
+    """
+    flow = find(flow_id)
+    return draft_of(flow) if number is None else find_version(flow, number)
 
 
 def version_of(saved: Draft) -> FlowVersion | None:
@@ -178,8 +191,14 @@ def _store_next(flow: Flow, drawing: documents.Flow, author: str) -> Draft:
     flow.revision += 1
     flow.save(update_fields=["revision"])
     draft = _store(flow, drawing, author)
-    flow.drafts.filter(revision__lte=flow.revision - KEPT_DRAFTS).delete()
+    _forget_old(flow)
     return draft
+
+
+def _forget_old(flow: Flow) -> None:
+    old = flow.drafts.filter(revision__lte=flow.revision - KEPT_DRAFTS)
+    went_on = Draft.objects.filter(flow=flow, revision=OuterRef("revision") + 1, author=OuterRef("author"))
+    old.filter(Exists(went_on) | Q(revision__lte=flow.revision - KEPT_TURNS)).delete()
 
 
 def _store(flow: Flow, drawing: documents.Flow, author: str) -> Draft:

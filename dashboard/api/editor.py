@@ -11,6 +11,7 @@ from ninja import NinjaAPI, Query, Schema
 from ninja.errors import HttpError, ValidationError
 
 from dashboard import activation, drafts
+from dashboard import review as reviews
 from dashboard.access import allow
 from dashboard.api import asking, evaluation, expressions, preview, services
 from dashboard.api.bodies import StrictJson, unwrapped
@@ -182,7 +183,7 @@ def restore_version(request: HttpRequest, flow_id: int, body: Restore) -> dict[s
 
 @api.get("/flows/{int:flow_id}/review", auth=view)
 def review(request: HttpRequest, flow_id: int, version: int | None = None) -> dict[str, Any]:
-    return activation.review(flow_id, version)
+    return reviews.review(flow_id, version)
 
 
 @api.post("/flows/{int:flow_id}/activate", auth=publish)

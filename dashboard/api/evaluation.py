@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
-from django.http import HttpRequest, HttpResponse
+from asgiref.sync import sync_to_async
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import Query, Router, Schema
 
 from dashboard import drafts
 from dashboard import runs as previews
 from dashboard.access import allow
 from dashboard.activation import active_version, address_of
-from dashboard.errors import Conflict, NotFound
+from dashboard.errors import Blocked, Conflict, NotFound
 from dashboard.evaluation import runs
 from dashboard.evaluation.online import online_rates
 from dashboard.evaluation.rankers import ASKED, CONTROLS, LABELS
-from dashboard.evaluation.result_diff import compare_results
+from dashboard.evaluation.result_diff import comparing
 from dashboard.evaluation.tables import as_csv
 from dashboard.models import Evaluation, Job
 from dashboard.models import Flow as FlowRow
+from dashboard.refresh_cost import refresh_cost
 from dashboard.store import now_us, store
-from recflow.engine.flow import load_flow
-from recflow.outbound.client import close_clients
+from recflow.data.snapshot import Snapshot
+from recflow.engine.check import Problem, blocking
+from recflow.engine.flow import Flow, load_flow
 
 router = Router()
 #: Measuring costs time, and perhaps money: looking at it does not.
@@ -75,9 +78,7 @@ def online(request: HttpRequest, days: int = Query(30, ge=1, le=366)) -> dict[st
 @router.get("/evaluations/worth")
 def worth(request: HttpRequest, flow_id: int, version: int | None = None) -> dict[str, Any]:
     """What each recommender of a flow was last measured to be worth."""
-    flow = drafts.find(flow_id)
-    saved = drafts.draft_of(flow) if version is None else drafts.find_version(flow, version)
-    subject = load_flow(saved.document).content_hash()
+    subject = load_flow(drafts.saved_drawing(flow_id, version).document).content_hash()
     row = runs.worth_of_nodes(flow_id, subject)
     if row is None:
         return {"evaluation_id": None, "nodes": []}
@@ -128,32 +129,55 @@ def forget(request: HttpRequest, evaluation_id: int) -> dict[str, Any]:
 
 
 @router.get("/flows/{int:flow_id}/result-difference")
-def result_difference(
+async def result_difference(
     request: HttpRequest,
     flow_id: int,
     version: int | None = None,
     n: int = Query(10, ge=1, le=100),
     per_group: int = Query(5, ge=1, le=100),
     seed: int = Query(0, ge=0),
-) -> dict[str, Any]:
-    """How lists would change if this version (or the draft) took the place of what is live."""
-    flow = drafts.find(flow_id)
-    saved = drafts.draft_of(flow) if version is None else drafts.find_version(flow, version)
-    active = active_version()
-    if active is None:
-        return {"active": None, "users_asked": 0, "users": 0, "groups": [], "rows": []}
-    before, after, snapshot = load_flow(active.document), load_flow(saved.document), store.snapshot()
+    progress: bool = False,
+) -> Any:
+    """How lists would change if this version (or the draft) took the place of what is live.
 
-    async def compared() -> dict[str, Any]:
-        try:
-            return await compare_results(
-                before, after, snapshot, previews.services, now=now_us(), n=n, per_group=per_group, seed=seed
-            )
-        finally:
-            await close_clients()  # connections belong to this loop, which ends here
+    With ``progress`` a line of JSON for each step; whoever leaves ends the work.
+    """
+    before, after, snapshot, address = await sync_to_async(_drawings)(flow_id, version)
+    if before is None:
+        steps = _alone({"active": None, "users_asked": 0, "users": 0, "groups": [], "rows": []})
+    else:
+        steps = comparing(
+            before, after, snapshot, previews.services, now=now_us(), n=n, per_group=per_group, seed=seed
+        )
+    if progress:
+        lines = (orjson.dumps({"active": address, **step}) + b"\n" async for step in steps)
+        return StreamingHttpResponse(lines, content_type="application/x-ndjson")
+    return {"active": address, **[step async for step in steps][-1]}
 
-    found = asyncio.run(compared())
-    return {"active": address_of(active), **found}
+
+def _drawings(flow_id: int, version: int | None) -> tuple[Flow | None, Flow, Snapshot, dict[str, int] | None]:
+    """What is live, what would be, the data, and where the first is kept."""
+    after, active = load_flow(drafts.saved_drawing(flow_id, version).document), active_version()
+    before = active and load_flow(active.document)
+    return before, after, store.snapshot(), address_of(active)
+
+
+async def _alone(step: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    yield step
+
+
+@router.get("/flows/{int:flow_id}/refresh-cost")
+async def cost_of_refresh(request: HttpRequest, flow_id: int, version: int | None = None) -> dict[str, Any]:
+    """What preparing everybody's list with this version (or the draft) would ask of models; asks nobody."""
+    flow, problems = await sync_to_async(_checked)(flow_id, version)
+    if problems:
+        raise Blocked(f"It cannot be told what {flow.name} will cost: {problems[0].message}")
+    return await refresh_cost(flow)
+
+
+def _checked(flow_id: int, version: int | None) -> tuple[Flow, list[Problem]]:
+    flow = load_flow(drafts.saved_drawing(flow_id, version).document)
+    return flow, blocking(drafts.all_problems(flow))
 
 
 def described(row: Evaluation, job: Job | None) -> dict[str, Any]:

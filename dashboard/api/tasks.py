@@ -25,10 +25,12 @@ class Wanted(Schema):
     """A job to start.
 
     ``model`` is the key of one model; without it and without a node, all models of the flow are fitted.
+    Without ``version`` it is the flow's draft.
     """
 
     kind: Literal["fit", "snapshot", "lists"]
     flow_id: int | None = None
+    version: int | None = None
     node_id: str | None = None
     model: str | None = None
 
@@ -75,7 +77,7 @@ def retry_job(request: HttpRequest, job_id: int) -> dict[str, Any]:
 
 
 def _wanted_models(body: Wanted) -> list[ModelSpec]:
-    """The models that somebody wants fitted; of a flow's draft, or of the active flow.
+    """The models that somebody wants fitted; of a flow's draft or version, or of the active flow.
 
     Raises:
         BadRequest: there are none, or the flow has to be mended first.
@@ -84,7 +86,7 @@ def _wanted_models(body: Wanted) -> list[ModelSpec]:
         flow, _ = active_flow()
         specs = fitting.models_of_flow(flow)
     else:
-        flow = load_flow(drafts.draft_of(drafts.find(body.flow_id)).document)
+        flow = load_flow(drafts.saved_drawing(body.flow_id, body.version).document)
         if problems := blocking(check(flow)):
             raise BadRequest(f"{flow.name} cannot be trained for: {problems[0].message}")
         node = flow.node(body.node_id) if body.node_id else None
@@ -112,7 +114,7 @@ def _model(spec: ModelSpec, period_s: float) -> dict[str, Any]:
         "key": spec.key,
         "job_key": fitting.key_of(spec),
         "label": FITTERS[spec.kind].label,
-        "about": about(spec),
+        "about": fitting.about(spec),
         "period_s": period_s,
         "versions": [
             {
@@ -129,14 +131,6 @@ def _model(spec: ModelSpec, period_s: float) -> dict[str, Any]:
             for meta in models.history(spec)
         ],
     }
-
-
-def about(spec: ModelSpec) -> str:
-    """What tells a model from others of its kind, in a few words."""
-    shown = {"similarity": "by {}", "column": "of {}", "n_factors": "{} factors", "n_neighbors": "{} each"}
-    return ", ".join(
-        words.format(spec.params[name]) for name, words in shown.items() if spec.params.get(name)
-    )
 
 
 def _lists(label: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,7 +73,7 @@ def sample_users(snapshot: Snapshot, rules: FeedbackRules, per_group: int, seed:
     return sampled
 
 
-async def compare_results(
+async def comparing(
     before: Flow,
     after: Flow,
     snapshot: Snapshot,
@@ -84,8 +84,8 @@ async def compare_results(
     per_group: int = 10,
     seed: int = 0,
     deadline_s: float = 20.0,
-) -> dict[str, Any]:
-    """How lists change from one drawing to another.
+) -> AsyncIterator[dict[str, Any]]:
+    """How lists change from one drawing to another, and on the way how many users are done.
 
     Args:
         before: what is live.
@@ -98,29 +98,31 @@ async def compare_results(
         seed: of the sample.
         deadline_s: whoever is not done by then is left out, and the answer says how many were.
 
-    Returns:
-        As docs/protocol.md says: users who change most first, a summary of all and of each group.
+    Yields:
+        {users, users_asked} before each user; last of all what docs/protocol.md says: users who change most
+        first, a summary of all and of each group.
 
     Raises:
         FlowError: one of the drawings cannot run.
     """
-    sample = sample_users(snapshot, rules_of_flow(after), per_group, seed)
+    sample = await asyncio.to_thread(sample_users, snapshot, rules_of_flow(after), per_group, seed)
     # Groups take turns, so that a deadline cuts all of them alike.
     turns = sorted(range(len(sample)), key=lambda place: (_turn(sample, place), place))
     rows: list[tuple[Sampled, ListChange, Run, Run]] = []
     began = time.perf_counter()
-    try:
-        async with asyncio.timeout(deadline_s):
-            for place in turns:
-                user = sample[place]
-                request = RunRequest(user.history, n=n, now=now, use_pins=False)
+    for place in turns:
+        yield {"users": len(rows), "users_asked": len(sample)}
+        user = sample[place]
+        request = RunRequest(user.history, n=n, now=now, use_pins=False)
+        try:
+            async with asyncio.timeout(deadline_s - (time.perf_counter() - began)):
                 old = await execute(before, request, snapshot, services)
                 new = await execute(after, request, snapshot, services)
-                rows.append((user, list_change(old.result.items, new.result.items, n), old, new))
-    except TimeoutError:
-        pass  # what was compared so far is told with its sample size
+        except TimeoutError:
+            break  # what was compared so far is told with its sample size
+        rows.append((user, list_change(old.result.items, new.result.items, n), old, new))
     rows.sort(key=lambda row: (row[1].rank_biased_overlap, row[1].overlap, row[0].history.user_id))
-    return {
+    yield {
         "k": n,
         "users_asked": len(sample),
         "users": len(rows),

@@ -128,6 +128,14 @@ def as_spec(parameters: Mapping[str, Any]) -> ModelSpec:
     return ModelSpec(parameters["kind"], parameters["params"], rules)
 
 
+def about(spec: ModelSpec) -> str:
+    """What tells a model from others of its kind, in a few words."""
+    shown = {"similarity": "by {}", "column": "of {}", "n_factors": "{} factors", "n_neighbors": "{} each"}
+    return ", ".join(
+        words.format(spec.params[name]) for name, words in shown.items() if spec.params.get(name)
+    )
+
+
 def run(work: Work) -> str:
     """Fit the model; returns how long it took and how well it ranks."""
     meta = work.call("fitting:fit_here", work.job.parameters)

@@ -135,7 +135,7 @@ def make_shard(job_id: int, worker: str, label: str, number: int, n_shards: int)
     flow, now_active = active_flow()
     if now_active != label:
         return 0, [f"{label} is no longer active"]
-    users = _active(snapshot, users_of_shard(snapshot, number, n_shards), flow)
+    users = active_users(snapshot, users_of_shard(snapshot, number, n_shards), flow)
     found = make_lists(flow, label, users, snapshot, Reporter(job_id, worker).check)
     ledger.shard_done(job_id, number, ledger.process_name(), len(users))
     return found
@@ -167,7 +167,7 @@ def users_of_shard(snapshot: Snapshot, number: int, n_shards: int) -> IndexVecto
     return np.sort(arrays["order"][first:last])
 
 
-def _active(snapshot: Snapshot, users: IndexVector, flow: Flow) -> IndexVector:
+def active_users(snapshot: Snapshot, users: IndexVector, flow: Flow) -> IndexVector:
     """Those of the users who gave feedback lately enough to be worth a list."""
     days = settings_of(flow).active_user_ttl_days
     if not days:

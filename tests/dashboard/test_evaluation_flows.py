@@ -15,7 +15,7 @@ from dashboard.evaluation.datasets import DEFAULT_RULES, Measured
 from dashboard.evaluation.flow_runs import FlowPlan, measure_flow, without
 from dashboard.evaluation.heldout import hold_out_last
 from dashboard.evaluation.online import online_rates
-from dashboard.evaluation.result_diff import NOBODY, compare_results, sample_users
+from dashboard.evaluation.result_diff import NOBODY, comparing, sample_users
 from dashboard.evaluation.watching import Watcher, run_watched
 from dashboard.models import Activation
 from recflow.data.building import ItemRow, UserRow, build_snapshot
@@ -67,6 +67,11 @@ ROWS = [
         (f"u{n}", "hit", "like", 1.0, 20 * DAY),
     )
 ]
+
+
+async def last_of(*drawings_and_data, **options):
+    """What a comparison says in the end."""
+    return [step async for step in comparing(*drawings_and_data, **options)][-1]
 
 
 def snapshot_of(rows=ROWS, users=("u0", "u1", "u2", "u3", "cold")):
@@ -199,7 +204,7 @@ def test_the_sample_holds_cold_light_and_heavy_users_and_somebody_new():
 async def test_users_who_change_most_stand_first(services):
     before, after = flow(only("x0"), only("x1")), flow(only("x0"), only("x2"))
     rows = [("u0", "x1", "like", 1.0, DAY), ("u0", "x2", "like", 1.0, DAY)]
-    found = await compare_results(before, after, snapshot_of(rows), services, now=NOW, per_group=1)
+    found = await last_of(before, after, snapshot_of(rows), services, now=NOW, per_group=1)
     assert found["users"] == found["users_asked"] == 2
     first, last = found["rows"]
     assert first["user_id"] == NOBODY
@@ -218,7 +223,7 @@ async def test_users_who_change_most_stand_first(services):
 
 async def test_moved_items_tell_both_ranks(services):
     before, after = flow(only("x0"), only("x1")), flow(only("x1"), only("x0"))
-    found = await compare_results(before, after, snapshot_of([]), services, now=NOW, per_group=1)
+    found = await last_of(before, after, snapshot_of([]), services, now=NOW, per_group=1)
     moved = found["rows"][0]["moved"]
     assert [(item["item_id"], item["rank_before"], item["rank"]) for item in moved] == [
         ("x1", 2, 1),
@@ -228,9 +233,7 @@ async def test_moved_items_tell_both_ranks(services):
 
 async def test_what_the_deadline_cut_off_is_missing_from_the_sample_size(services):
     drawing = flow(only("x0"))
-    found = await compare_results(
-        drawing, drawing, snapshot_of(), services, now=NOW, per_group=3, deadline_s=0.0
-    )
+    found = await last_of(drawing, drawing, snapshot_of(), services, now=NOW, per_group=3, deadline_s=0.0)
     assert (found["users"], found["rows"]) == (0, [])
     assert found["users_asked"] > 0
 

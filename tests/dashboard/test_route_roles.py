@@ -113,6 +113,7 @@ view            GET     /api/flow-schema
 view            GET     /api/flow-templates
 view            GET     /api/flows
 view            GET     /api/flows/<int:flow_id>
+view            GET     /api/flows/<int:flow_id>/refresh-cost
 view            GET     /api/flows/<int:flow_id>/result-difference
 view            GET     /api/flows/<int:flow_id>/review
 view            GET     /api/flows/<int:flow_id>/versions
