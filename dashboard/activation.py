@@ -9,8 +9,9 @@ from __future__ import annotations
 from django.db import transaction
 
 from dashboard import drafts
-from dashboard.errors import Blocked
+from dashboard.errors import Blocked, Conflict
 from dashboard.models import Activation, ActiveVersion, FlowVersion
+from dashboard.shared_flow import tell
 from recflow.engine.check import blocking
 from recflow.engine.flow import load_flow
 
@@ -26,11 +27,14 @@ def address_of(version: FlowVersion | None) -> dict[str, int] | None:
     return version and {"flow_id": version.flow_id, "version": version.number}
 
 
-def activate(flow_id: int, number: int | None, note: str, author: str) -> Activation:
+def activate(
+    flow_id: int, number: int | None, note: str, author: str, *, takes_back: Activation | None = None
+) -> Activation:
     """Let a version answer requests; without a number the draft, which becomes a version first.
 
     Raises:
         Blocked: the flow has blocking problems.
+        Conflict: ``takes_back`` is not the newest activation any more.
     """
     with transaction.atomic():
         flow = drafts.locked(flow_id)
@@ -48,8 +52,37 @@ def activate(flow_id: int, number: int | None, note: str, author: str) -> Activa
             if number is None
             else saved
         )
-        previous = active_version()
+        previous = _held_version()
+        if takes_back is not None:
+            refuse_unless_newest(takes_back)
         ActiveVersion.objects.update_or_create(id=1, defaults={"version": version})
+        for changed in {flow, previous.flow} if previous else {flow}:
+            tell(changed.pk, "activated", author, changed.revision)
         return Activation.objects.create(
-            version=version, previous=previous, author=author, note=drafts.checked_note(note)
+            version=version,
+            previous=previous,
+            author=author,
+            note=drafts.checked_note(note),
+            takes_back=takes_back,
         )
+
+
+def newest_activation() -> Activation | None:
+    """What made the version that is active now active; the only one that can be taken back."""
+    return Activation.objects.select_related("version__flow", "previous__flow").order_by("-pk").first()
+
+
+def refuse_unless_newest(entry: Activation) -> None:
+    """Raises Conflict when something else was activated since: who looked at ``entry`` looked at the past."""
+    newest = newest_activation()
+    if newest is not None and newest != entry:
+        raise Conflict(
+            f"{newest.author or 'Somebody'} has activated version {newest.version.number} of "
+            f"{newest.version.flow.name} since then: look at what is live now"
+        )
+
+
+def _held_version() -> FlowVersion | None:
+    """The active version, which stays that until the transaction ends."""
+    pointer = ActiveVersion.objects.select_for_update().first()
+    return pointer and pointer.version

@@ -19,6 +19,7 @@ from dashboard import drafts
 from dashboard.activation import active_version
 from dashboard.models import Activation, ActiveVersion, FlowVersion
 from dashboard.models import Flow as FlowRow
+from dashboard.shared_flow import tell
 from recflow.engine.check import blocking, check
 from recflow.engine.flow import Flow, load_flow
 from recflow.errors import RecflowError
@@ -54,7 +55,7 @@ def configured_document() -> tuple[dict[str, Any], list[str]]:
     return _drawn(settings.CONFIGURATION.recommend)
 
 
-def reset(author: str) -> None:
+def reset(author: str, *, takes_back: Activation | None = None) -> Activation:
     """Let the configuration file rule again, as if no version had ever been activated.
 
     What the file says is kept as a version too, so that the list of activations tells what became active.
@@ -62,10 +63,17 @@ def reset(author: str) -> None:
     document, notes = configured_document()
     with transaction.atomic():
         version = keep_as_version(document, author, f"Reset to the configuration file; {_counted(notes)}")
-        Activation.objects.create(
-            version=version, previous=active_version(), author=author, note="Reset to the configuration file"
-        )
+        previous = active_version()
         ActiveVersion.objects.all().delete()
+        if previous is not None:
+            tell(previous.flow_id, "activated", author, previous.flow.revision)
+        return Activation.objects.create(
+            version=version,
+            previous=previous,
+            author=author,
+            note="Reset to the configuration file",
+            takes_back=takes_back,
+        )
 
 
 def keep_as_version(document: dict[str, Any], author: str, note: str) -> FlowVersion:

@@ -14,6 +14,7 @@ from typing import Any
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from dashboard import access, runs
+from dashboard.shared_flow import SharedFlow
 from dashboard.what_if import WhatIf
 from recflow.engine.flow import MAX_BYTES
 from recflow.errors import FlowError
@@ -23,7 +24,7 @@ UNWATCHED_S = 30.0
 NOT_ALLOWED = 4403
 
 
-class PreviewConsumer(AsyncWebsocketConsumer):
+class PreviewConsumer(SharedFlow, AsyncWebsocketConsumer):
     """One browser tab."""
 
     async def connect(self) -> None:
@@ -34,6 +35,7 @@ class PreviewConsumer(AsyncWebsocketConsumer):
         await self.accept()
 
     async def disconnect(self, code: int) -> None:
+        await self.leave_flow()
         for run_id, pump in self.pumps.items():
             pump.cancel()
             live = runs.find(run_id)
@@ -41,6 +43,7 @@ class PreviewConsumer(AsyncWebsocketConsumer):
                 runs.cancel_unless_watched(live, UNWATCHED_S)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        self.hear_browser()
         if text_data is None or len(text_data) > 2 * MAX_BYTES:
             await self._reject(None, "A message is JSON text of at most 2 MiB")
             return
@@ -52,10 +55,12 @@ class PreviewConsumer(AsyncWebsocketConsumer):
                 "cancel": self._cancel,
                 "resume": self._resume,
                 "explain": self._explain,
+                "open": self.open_flow,
+                "look": self.look,
             }[kind]
         except (ValueError, KeyError, TypeError):
             await self._reject(
-                None, "A message is a JSON object whose type is run, cancel, resume or explain"
+                None, "A message is a JSON object whose type is run, cancel, resume, explain, open or look"
             )
             return
         await handle(message)
@@ -70,6 +75,7 @@ class PreviewConsumer(AsyncWebsocketConsumer):
                 categories=[str(name) for name in message.get("categories") or []],
                 until=message.get("until"),
                 request_id=request_id,
+                what_if=WhatIf.read(message.get("what_if")),
             )
         except runs.Rejected as error:
             await self._send(
@@ -77,7 +83,6 @@ class PreviewConsumer(AsyncWebsocketConsumer):
             )
             return
         except FlowError as error:
-                what_if=WhatIf.read(message.get("what_if")),
             await self._reject(request_id, error.message, node_id=error.node_id, field=error.field)
             return
         self._watch(live, after_seq=0)

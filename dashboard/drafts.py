@@ -2,6 +2,7 @@
 
 A draft is saved with the revision it was made from. When somebody else saved in between, nothing is
 overwritten: the answer holds both documents and the one both began with, so that the editor can merge them.
+Whoever else has the flow open hears of each change at once.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dashboard.errors import BadRequest, Conflict, NotFound
 from dashboard.models import ActiveVersion, Draft, Flow, FlowVersion
 from dashboard.models.flows import NOTE_LENGTH, to_text
 from dashboard.outside.directory import endpoint_problems
+from dashboard.shared_flow import tell
 from recflow.engine import flow as documents
 from recflow.engine.check import Problem, check
 
@@ -74,7 +76,7 @@ def find_version(flow: Flow, number: int) -> FlowVersion:
     return version
 
 
-def change(flow_id: int, *, name: str | None = None, archived: bool | None = None) -> Flow:
+def change(flow_id: int, author: str, *, name: str | None = None, archived: bool | None = None) -> Flow:
     """Rename a flow, or put it away or back.
 
     Raises:
@@ -89,6 +91,7 @@ def change(flow_id: int, *, name: str | None = None, archived: bool | None = Non
         if archived is not None:
             flow.archived = archived
         flow.save()
+        tell(flow_id, "changed", author, flow.revision)
     return flow
 
 
@@ -157,6 +160,7 @@ def keep(flow_id: int, note: str, revision: int, author: str) -> FlowVersion:
 def keep_draft(flow: Flow, draft: Draft, note: str, author: str) -> FlowVersion:
     """The draft as a new version; the caller holds the flow's lock."""
     newest = flow.versions.order_by("-number").first()
+    tell(flow.pk, "kept", author, flow.revision)
     return FlowVersion.objects.create(
         flow=flow,
         number=newest.number + 1 if newest else 1,
@@ -190,6 +194,7 @@ def checked_note(note: str) -> str:
 def _store_next(flow: Flow, drawing: documents.Flow, author: str) -> Draft:
     flow.revision += 1
     flow.save(update_fields=["revision"])
+    tell(flow.pk, "saved", author, flow.revision)
     draft = _store(flow, drawing, author)
     _forget_old(flow)
     return draft

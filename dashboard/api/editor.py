@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.db.models import F, Max
+from django.db.models import F, Max, Q
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI, Query, Schema
 from ninja.errors import HttpError, ValidationError
 
-from dashboard import activation, drafts
+from dashboard import activation, drafts, rollback
 from dashboard import review as reviews
 from dashboard.access import allow
 from dashboard.api import asking, evaluation, expressions, preview, services
@@ -143,7 +143,7 @@ def get_flow(request: HttpRequest, flow_id: int) -> dict[str, Any]:
 
 @api.patch("/flows/{int:flow_id}", auth=edit)
 def change_flow(request: HttpRequest, flow_id: int, body: FlowChange) -> dict[str, Any]:
-    return _flow(drafts.change(flow_id, name=body.name, archived=body.archived))
+    return _flow(drafts.change(flow_id, request.auth.name, name=body.name, archived=body.archived))
 
 
 @api.put("/flows/{int:flow_id}/draft", auth=edit)
@@ -189,24 +189,24 @@ def review(request: HttpRequest, flow_id: int, version: int | None = None) -> di
 @api.post("/flows/{int:flow_id}/activate", auth=publish)
 def activate(request: HttpRequest, flow_id: int, body: Activate) -> dict[str, Any]:
     done = activation.activate(flow_id, body.version, body.note, request.auth.name)
-    return {"version": done.version.number, "activated_at": done.at}
+    return _activation(done, newest=done) | {"activated_at": done.at}
 
 
 @api.get("/activations", auth=view)
-def list_activations(request: HttpRequest, n: int = Query(100, ge=1, le=1000)) -> list[dict[str, Any]]:
-    newest = Activation.objects.select_related("version__flow", "previous").order_by("-pk")[:n]
-    return [
-        {
-            "at": entry.at,
-            "author": entry.author,
-            "flow_id": entry.version.flow_id,
-            "flow_name": entry.version.flow.name,
-            "version": entry.version.number,
-            "previous": activation.address_of(entry.previous),
-            "note": entry.note,
-        }
-        for entry in newest
-    ]
+def list_activations(
+    request: HttpRequest, n: int = Query(100, ge=1, le=1000), flow_id: int | None = None
+) -> list[dict[str, Any]]:
+    entries = Activation.objects.select_related("version__flow", "previous__flow").order_by("-pk")
+    if flow_id is not None:
+        entries = entries.filter(Q(version__flow=flow_id) | Q(previous__flow=flow_id))
+    newest = activation.newest_activation()
+    return [_activation(entry, newest) for entry in entries[:n]]
+
+
+@api.post("/activations/{int:activation_id}/rollback", auth=publish)
+def roll_back(request: HttpRequest, activation_id: int) -> dict[str, Any]:
+    done = rollback.roll_back(activation_id, request.auth.name)
+    return _activation(done, newest=done)
 
 
 def _flow(flow: Flow) -> dict[str, Any]:
@@ -227,6 +227,22 @@ def _flow(flow: Flow) -> dict[str, Any]:
             "version": _number(drafts.version_of(draft)),
         },
         "problems": drafts.problems_of(load_flow(draft.document)),
+    }
+
+
+def _activation(entry: Activation, newest: Activation | None) -> dict[str, Any]:
+    return {
+        "id": entry.pk,
+        "at": entry.at,
+        "author": entry.author,
+        "flow_id": entry.version.flow_id,
+        "flow_name": entry.version.flow.name,
+        "version": entry.version.number,
+        "previous": activation.address_of(entry.previous),
+        "previous_flow_name": entry.previous and entry.previous.flow.name,
+        "note": entry.note,
+        "is_rollback": entry.takes_back_id is not None,
+        "is_newest": entry == newest,
     }
 
 

@@ -98,13 +98,14 @@ class ActiveVersion(models.Model):
 
 
 class Activation(models.Model):
-    """Who made which version active, when, instead of which."""
+    """Who made which version active, when, instead of which; the newest can be taken back."""
 
     version = models.ForeignKey(FlowVersion, on_delete=models.PROTECT, related_name="+")
     previous = models.ForeignKey(FlowVersion, on_delete=models.PROTECT, related_name="+", null=True)
     at = models.DateTimeField(default=timezone.now)
     author = models.CharField(max_length=150, default="")
     note = models.CharField(max_length=NOTE_LENGTH, default="", blank=True)
+    takes_back = models.ForeignKey("self", on_delete=models.PROTECT, related_name="+", null=True)
 
     def __str__(self) -> str:
         return f"{self.version} on {self.at:%Y-%m-%d %H:%M}"

@@ -153,6 +153,7 @@ edit            POST    /api/preview/prompt/send
 edit            GET     /data/export/<str:kind>.jsonl
 edit            POST    /data/import
 publish         POST    /api/flows/<int:flow_id>/activate
+publish         POST    /api/activations/<int:activation_id>/rollback
 publish         GET     /api/settings
 publish         DELETE  /api/settings/endpoints/<name>
 publish         PUT     /api/settings/endpoints/<name>
