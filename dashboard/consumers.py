@@ -1,4 +1,4 @@
-"""The preview's WebSocket: run, cancel, resume, explain; see docs/protocol.md.
+"""The preview's WebSocket: run, cancel, resume, explain, output; see docs/protocol.md.
 
 Each run is pumped to the browser by a task of its own, in frames of all that has come since the last one, so
 that a slow browser gets larger frames and never holds up a run.
@@ -55,12 +55,14 @@ class PreviewConsumer(SharedFlow, AsyncWebsocketConsumer):
                 "cancel": self._cancel,
                 "resume": self._resume,
                 "explain": self._explain,
+                "output": self._output,
                 "open": self.open_flow,
                 "look": self.look,
             }[kind]
         except (ValueError, KeyError, TypeError):
             await self._reject(
-                None, "A message is a JSON object whose type is run, cancel, resume, explain, open or look"
+                None,
+                "A message is a JSON object whose type is run, cancel, resume, explain, output, open or look",
             )
             return
         await handle(message)
@@ -106,6 +108,13 @@ class PreviewConsumer(SharedFlow, AsyncWebsocketConsumer):
             return
         found = runs.explain(live, str(message.get("item_id", "")))
         await self._send([{"event": "run.explained", "run_id": live.run_id, **found}])
+
+    async def _output(self, message: dict[str, Any]) -> None:
+        """A run that is forgotten is said in the answer: the browser waits for this one, not for the run."""
+        node_id = str(message.get("node_id"))
+        answer = {"event": "node.output", "run_id": str(message.get("run_id")), "node_id": node_id}
+        live = runs.find(answer["run_id"])
+        await self._send([answer | {"items": None if live is None else runs.output_of(live, node_id)}])
 
     def _watch(self, live: runs.LiveRun, after_seq: int) -> None:
         if (old := self.pumps.pop(live.run_id, None)) is not None:

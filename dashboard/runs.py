@@ -29,10 +29,10 @@ from recflow.data.snapshot import Snapshot
 from recflow.engine import events
 from recflow.engine.check import blocking
 from recflow.engine.context import RunRequest
-from recflow.engine.executor import Run, Services, execute, steps_of, whole_trail
+from recflow.engine.executor import Run, Services, described_list, execute, steps_of, whole_trail
 from recflow.engine.flow import Flow, load_flow
 from recflow.engine.memo import Memo
-from recflow.engine.values import REASONS
+from recflow.engine.values import REASONS, Candidates
 from recflow.errors import FlowError
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class LiveRun:
         run_id: names it on the wire.
         request_id: the browser's own name for it.
         messages: events as the browser gets them, in order; the seq of the first is 1.
+        outputs: the whole list of each node that finished, also when the run was stopped later.
         changed: set and replaced whenever a message comes.
         watchers: browsers that follow it.
     """
@@ -71,6 +72,7 @@ class LiveRun:
     request: RunRequest
     request_id: str = ""
     messages: list[dict[str, Any]] = field(default_factory=list)
+    outputs: dict[str, Candidates] = field(default_factory=dict)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     result: Run | None = None
     task: asyncio.Task | None = None
@@ -87,6 +89,8 @@ class LiveRun:
             if self.ended_at or now - self._last_progress.get(event.node_id, 0.0) < 0.1:
                 return
             self._last_progress[event.node_id] = now
+        if isinstance(event, events.NodeFinished) and event.output is not None:
+            self.outputs[event.node_id] = event.output
         if len(self.messages) < MAX_EVENTS:
             self.messages.append({**message, **more, "run_id": self.run_id, "seq": len(self.messages) + 1})
         self.changed.set()
@@ -224,6 +228,12 @@ def _forget_old() -> None:
     )
     while over and (len(_live) >= MAX_RUNS or time.monotonic() - (over[0].ended_at or 0) > KEPT_S):
         del _live[over.popleft().run_id]
+
+
+def output_of(live: LiveRun, node_id: str) -> list[dict[str, Any]]:
+    """All that came out of a node in a run, best first: {item_id, title, score}; empty when nothing did."""
+    output = live.outputs.get(node_id, Candidates())
+    return described_list(output.items, output.scores, live.snapshot)
 
 
 def explain(live: LiveRun, item_id: str) -> dict[str, Any]:

@@ -47,6 +47,7 @@ ENVIRONMENT = {
     "DATABASE_URL": "recflow.database_url",
     "REDIS_URL": "recflow.redis_url",
     "RECFLOW_DASK_SCHEDULER": "recflow.dask_scheduler",
+    "RECFLOW_NODES": "recflow.nodes",
 }
 
 
@@ -131,6 +132,7 @@ class RecflowSection(BaseModel):
         log_format: lines of text, or one JSON object a line.
         log_requests: a line for every request, not only for those that fail or take long.
         dask_scheduler: address of a Dask scheduler whose workers do the jobs; without one this machine does.
+        nodes: modules with node types of one's own, imported after ours.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -145,6 +147,7 @@ class RecflowSection(BaseModel):
     log_format: Literal["text", "json"] = "text"
     log_requests: bool = False
     dask_scheduler: str = ""
+    nodes: Words = ()
 
 
 class _Environment(PydanticBaseSettingsSource):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
 
@@ -42,7 +42,11 @@ class NodeProgress(Event):
 
 @dataclass(frozen=True)
 class NodeFinished(Event):
-    """``top`` holds the best items as {item_id, title, score}; ``cached``: nothing was computed."""
+    """``count`` of ``unit`` came out ("item", of a user's context "like"); ``cached``: nothing was computed.
+
+    ``top`` holds the best items as {item_id, title, score}; ``output`` is all that came out, for whoever
+    listens on this side of the wire: it is not told.
+    """
 
     name: ClassVar[str] = "node.finished"
     node_id: str
@@ -53,6 +57,12 @@ class NodeFinished(Event):
     top: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     details: dict[str, Any] | None = None
+    unit: str = "item"
+    output: Any = field(default=None, repr=False, compare=False)
+
+    def message(self) -> dict[str, Any]:
+        told = [part.name for part in fields(self) if part.name != "output"]
+        return {"event": self.name} | {name: getattr(self, name) for name in told}
 
 
 @dataclass(frozen=True)

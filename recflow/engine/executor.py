@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from recflow.data.snapshot import Snapshot
+from recflow.data.types import IndexVector
 from recflow.engine import events
 from recflow.engine.check import blocking, check, label_of, port_for
 from recflow.engine.context import ModelStore, RunContext, RunRequest
@@ -30,6 +31,7 @@ from recflow.engine.values import (
     REASONS,
     Candidates,
     RunOptions,
+    Scores,
     Step,
     UserContext,
     drop_step,
@@ -306,7 +308,8 @@ class _Execution:
             parts += [_fingerprint(self.request), self.snapshot.version, repr(self.options)]
         if entry.output is None:
             parts.append(self.request.n)
-        if user is not None and not node.disabled and node.pin is None:
+        is_pinned = self.request.use_pins and node.pin is not None
+        if user is not None and not node.disabled and not is_pinned:
             specs = entry.models(entry.read_settings(node.settings), user.view.rules)
             parts += [[spec.key, self.services.models.version(spec)] for spec in specs]
         text = json.dumps(parts, sort_keys=True, default=str)
@@ -322,7 +325,7 @@ class _Execution:
     ) -> Candidates | UserContext:
         ms = round((time.perf_counter() - began) * 1000, 2)
         if not isinstance(output, Candidates):
-            self.emit(events.NodeFinished(node.id, len(output.liked), ms, cached))
+            self.emit(events.NodeFinished(node.id, len(output.liked), ms, cached, unit="like"))
             return output
         own = [] if pinned else list(output.warnings)
         self.emit(
@@ -332,9 +335,10 @@ class _Execution:
                 ms,
                 cached,
                 pinned,
-                top=_top(output, self.snapshot),
+                top=described_list(output.items[:SHOWN_ON_CARD], output.scores, self.snapshot),
                 warnings=own,
                 details=output.details,
+                output=output,
             )
         )
         self.degraded += [
@@ -428,12 +432,12 @@ def _note(request: RunRequest, outputs: Mapping[str, Any], result: Candidates) -
     return about.strip()
 
 
-def _top(output: Candidates, snapshot: Snapshot) -> list[dict[str, Any]]:
-    best = output.items[:SHOWN_ON_CARD]
-    ids, titles = snapshot.items.ids.texts(best), snapshot.titles(best)
+def described_list(items: IndexVector, scores: Scores, snapshot: Snapshot) -> list[dict[str, Any]]:
+    """A node's list as the screen shows it: {item_id, title, score}; there may be more scores than items."""
+    ids, titles = snapshot.items.ids.texts(items), snapshot.titles(items)
     return [
         {"item_id": item_id, "title": title, "score": _number(score)}
-        for item_id, title, score in zip(ids, titles, output.scores, strict=False)
+        for item_id, title, score in zip(ids, titles, scores, strict=False)
     ]
 
 

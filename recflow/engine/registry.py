@@ -192,9 +192,18 @@ def node(
         keep_s: settings -> seconds a result stays good although nothing it is made of changed; None for the
             executor's own limit.
         options: settings -> what this node says about the whole run.
+
+    Raises:
+        ValueError: another module has that type, or there is no such family.
     """
 
     def register(run: Callable[..., Any]) -> Callable[..., Any]:
+        if (taken := NODE_TYPES.get(type_name)) is not None and taken.run.__module__ != run.__module__:
+            both = f"{taken.run.__module__} and {run.__module__}"
+            raise ValueError(f"The node type {type_name!r} is in two modules, {both}: give one another name")
+        if family not in FAMILIES:
+            known = ", ".join(FAMILIES)
+            raise ValueError(f"The node type {type_name!r} has the family {family!r}; there are {known}")
         summary, _, text = inspect.cleandoc(sys.modules[run.__module__].__doc__ or "").partition("\n\n")
         hints = typing.get_type_hints(run, include_extras=True)
         NODE_TYPES[type_name] = NodeType(

@@ -41,9 +41,9 @@ def need(reason):
 
 
 class Server:
-    """The playground as a user starts it, with a data folder of its own."""
+    """The playground as a user starts it, with a data folder and more environment of its own."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, **more):
         config = folder / "config.toml"
         config.touch()
         self.log = folder / "log"
@@ -56,7 +56,7 @@ class Server:
             "RECFLOW_DATA_DIR": str(folder),
             "RECFLOW_CONFIG": str(config),
             "PYTHONUNBUFFERED": "1",
-        }
+        } | more
         command = [sys.executable, str(ROOT / "manage.py"), "playground", "--port", "0"]
         with self.log.open("w") as log:
             self.process = subprocess.Popen(

@@ -77,9 +77,10 @@ def test_21_every_node_and_edge_says_what_came_out(open_editor, server):
         assert told.index(("node.started", node_id)) < told.index(("node.finished", node_id))
         words = editor.node(node_id).inner_text()
         assert "Done" in words
-        assert re.search(r"\d+ items", words)
+        assert re.search(r"\d+ likes" if node_id == "source" else r"\d+ items", words)
         assert re.search(r"\d ms", words)
-    assert editor.page.locator(".edge-label").all_inner_texts()[1:] == ["100 items", "100 items"]
+    (liked,) = re.findall(r"\d+ likes", editor.node("source").inner_text())
+    assert editor.page.locator(".edge-label").all_inner_texts() == [liked, "100 items", "100 items"]
     assert len(editor.result_ids()) == 20
 
 
@@ -153,22 +154,42 @@ def test_25_a_pinned_output_stands_in_for_everything_before_it_in_previews_only(
     editor.run(reader)
     unpinned = editor.result_ids()
     editor.click_node("merge")
+    (count,) = re.findall(r"(\d+) items", editor.node("merge").inner_text())
     editor.press("p")
+    editor.expect_live("Pin the output of Merge")
     editor.page.locator("#tab-last-run").click()
+    box = editor.by("inspector").get_by_label("Pinned output")
+    whole = box.input_value().split("\n")
+    assert len(whole) == int(count) > 10
+    label = editor.page.locator(".edge-label", has_text="pinned")
+    assert label.all_inner_texts() == [f"pinned · {count} items"]  # before any run
+
+    editor.run(reader)
+    assert editor.result_ids() == unpinned
+    assert editor.result_ids() == whole[:20]
     pinned = unpinned[4::-1]
-    editor.by("inspector").get_by_label("Pinned output").fill("\n".join(pinned))
+    box.fill("\n".join(pinned))
+    editor.expect_state("merge", "Stale")
     editor.run(reader)
     assert editor.result_ids() == pinned
     editor.run(another)  # for whom nothing is remembered
     assert editor.result_ids() == pinned
     states = editor.states()
     assert states["collaborative"] == states["popular"] == "Skipped"
-    labels = editor.page.locator(".edge-label").all_inner_texts()
-    assert [label for label in labels if "pinned" in label] == ["pinned · 5 items"]
+    assert label.all_inner_texts() == ["pinned · 5 items"]
     editor.save()
     status, answer = editor.call("POST", f"/api/flows/{editor.flow_id}/activate", {"note": ""})
     assert status == 200, answer
     editor.expect_served(reader, unpinned)
+
+    editor.node("merge").focus()
+    editor.press("Control+z")
+    assert box.input_value().split("\n") == whole
+    editor.press("p")
+    box.wait_for(state="detached")
+    editor.run(reader)
+    assert editor.result_ids() == unpinned
+    assert label.count() == 0
 
 
 def test_26_stop_ends_the_work_and_keeps_what_was_finished(open_editor, reader, other_machine):

@@ -241,6 +241,13 @@ class TestFallback:
         await a(activate, drawing())
         assert await ids("bob?n=2") == ["m1", "m2"]
 
+    async def test_a_pinned_list_is_for_previews_and_never_served(self, activate, ids):
+        pinned = drawing()
+        for part in pinned["nodes"]:
+            part["pin"] = {"items": ["m1"]}
+        await a(activate, pinned)
+        assert await ids("bob?n=3") == ["m1", "m2", "m3"]
+
     async def test_a_flow_that_asks_other_machines_is_never_run_in_a_request(self):
         document = drawing()
         assert not plan_of(load_flow(document), "1@1").waits

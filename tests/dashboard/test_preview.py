@@ -150,6 +150,38 @@ async def test_nonsense_is_answered_and_the_socket_lives_on(rows, text):
         await socket.hear("run.finished")
 
 
+async def test_all_that_came_out_of_a_node_is_told_on_demand(rows):
+    async with browser() as socket:
+        await socket.say(type="run", flow=FLOW, user_id="ann", n=1)
+        run_id = (await socket.hear("run.finished"))[0]["run_id"]
+        await socket.say(type="output", run_id=run_id, node_id="l")
+        (answer,) = await socket.hear("node.output")
+        assert [item["item_id"] for item in answer["items"]] == ["m4", "m3", "m2", "m1"]
+        assert answer["items"][0]["title"] == "Movie 4"
+        for node_id, said_of_run, items in (("nowhere", run_id, []), ("l", "forgotten", None)):
+            await socket.say(type="output", run_id=said_of_run, node_id=node_id)
+            (answer,) = await socket.hear("node.output")
+            assert (answer["node_id"], answer["items"]) == (node_id, items)
+
+
+async def test_what_finished_before_a_cancel_can_still_be_asked_for(rows, slow_node):
+    flow = json.loads(json.dumps(FLOW))
+    flow["nodes"] += [{"id": "p", "type": "non-personalized", "settings": {"score": "item.Timestamp.Unix()"}}]
+    flow["nodes"] += [{"id": "m", "type": "merge"}]
+    pairs = ("s", "p"), ("s", "l"), ("p", "m"), ("l", "m"), ("m", "r")
+    flow["edges"] = [{"id": a + b, "source": a, "target": b} for a, b in pairs]
+    async with browser() as socket:
+        await socket.say(type="run", flow=flow, user_id="ann")
+        heard = []
+        while not any(event["event"] == "node.finished" and event["node_id"] == "p" for event in heard):
+            heard += await socket.hear("node.finished", "node.progress")
+        await socket.say(type="cancel", run_id=heard[0]["run_id"])
+        await socket.hear("run.cancelled")
+        await socket.say(type="output", run_id=heard[0]["run_id"], node_id="p")
+        (answer,) = await socket.hear("node.output")
+    assert [item["item_id"] for item in answer["items"]] == ["m4", "m3", "m2", "m1"]
+
+
 @pytest.mark.parametrize("user_id", ["two words", "söğüt 🦉", "<img src=x onerror=alert(1)>", "a/b?c#d"])
 async def test_a_stranger_of_any_name_gets_items_and_a_note(rows, user_id):
     async with browser() as socket:

@@ -3,7 +3,12 @@ import time
 
 import pytest
 
+from recflow.data.building import ItemRow, build_snapshot
+from recflow.engine.context import RunContext
 from recflow.engine.executor import execute, steps_of, whole_trail
+from recflow.engine.registry import ModelSpec, node
+from recflow.engine.settings import NodeSettings
+from recflow.engine.values import Candidates, UserContext
 from recflow.errors import FlowError
 
 
@@ -181,6 +186,48 @@ async def test_a_pinned_node_gives_its_pins_and_what_is_above_it_does_not_run(
     assert [m["pinned"] for m in about(said, "node.finished") if m["node_id"] == "r"] == [True]
     served, _ = await run_it(flow, request_for(use_pins=False), data, services)
     assert names(served, data) == ["i2", "i1", "i0"]
+
+
+async def test_a_pin_does_not_hide_a_new_model_from_what_is_served(draw, request_for, data, services):
+    class Versions:
+        now = 1
+
+        def version(self, spec):
+            return self.now
+
+    def needs(settings, rules):
+        return [ModelSpec("taste", {}, rules)]
+
+    @node("fitted", label="Fitted", family="recommender", settings=NodeSettings, models=needs)
+    def fitted(ctx: RunContext, user: UserContext, settings: NodeSettings) -> Candidates:
+        return Candidates.proposed(ctx.source, [services.models.now], [1.0])
+
+    services.models = Versions()
+    flow = draw("s:source f:fitted e:end", "s>f f>e", pins={"f": {"items": ["i4"]}})
+    serving = request_for(use_pins=False)
+    assert names((await run_it(flow, serving, data, services))[0], data) == ["i1"]
+    services.models.now = 2
+    assert names((await run_it(flow, serving, data, services))[0], data) == ["i2"]
+
+
+async def test_who_listens_here_gets_the_whole_output_and_the_browser_the_best_ten(
+    draw, request_for, services
+):
+    many = build_snapshot([], [ItemRow(f"i{n}") for n in range(12)], [], version="1", taken_at=10)
+    flow = draw("s:source a:list e:end", "s>a a>e", a={"items": list(range(12))})
+    heard = []
+    await execute(flow, request_for(), many, services, heard.append)
+    (finished,) = (event for event in heard if event.name == "node.finished" and event.node_id == "a")
+    assert len(finished.output) == 12
+    assert [item["item_id"] for item in finished.message()["top"]] == [f"i{n}" for n in range(10)]
+    assert "output" not in finished.message()
+
+
+async def test_a_node_says_what_it_counts(draw, request_for, data, services):
+    flow = draw("s:source a:list e:end", "s>a a>e")
+    _, said = await run_it(flow, request_for(), data, services)
+    units = {message["node_id"]: message["unit"] for message in about(said, "node.finished")}
+    assert units == {"s": "like", "a": "item", "e": "item"}
 
 
 async def test_a_disabled_ranker_hands_on_what_comes_in(draw, request_for, data, services):

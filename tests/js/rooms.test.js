@@ -55,3 +55,17 @@ test("the import map of the page names every vendored module", () => {
     for (const name of names) assert.ok(page.includes(`"${name}": "{% static 'vendor/${file}' %}"`), name);
   }
 });
+
+test("the editor names no node type: palette, cards, forms and refusals come from the server", () => {
+  const nodes = new URL("../../recflow/nodes/", import.meta.url);
+  const python = readdirSync(nodes, { recursive: true }).filter((name) => name.endsWith(".py")).map((name) => readFileSync(new URL(name, nodes), "utf8"));
+  const found = python.flatMap((text) => [...text.matchAll(/^@node\(\s*"([^"]+)",\s*label="([^"]+)"/gm)].map(([, type, label]) => ({ type, label })));
+  assert.ok(found.length >= 13, `only ${found.map(({ type }) => type)} were found`);
+  for (const name of files.filter((each) => each.startsWith("editor/"))) {
+    const texts = [...code(name).matchAll(/(["'`])((?:\\.|(?!\1).)*)\1/gs)].map((match) => match[2]);
+    for (const { type, label } of found) {
+      assert.ok(!texts.includes(type) && !texts.includes(label), `${name} has the text "${type}"`);
+      if (/\W/.test(type)) assert.ok(!source[name].includes(type) && !source[name].includes(label), `${name} speaks of ${label}`);
+    }
+  }
+});

@@ -42,8 +42,14 @@ test("a setting's value is shown as words", () => {
 
 test("a screen reader hears type, name, state, inputs and outputs", () => {
   const flow = chain();
-  const about = { types, flow, run: { state: "done", count: 5 }, stale: null, problems: [{}] };
+  const about = { types, flow, run: { state: "done", count: 5, unit: "item" }, stale: null, problems: [{}] };
   assert.equal(describeNode(flow.nodes[3], about), "Sorter; SORT; done, 5 items; 1 problem; fed by A, B; feeds END");
+});
+
+test("what is not counted in items is called what it is", () => {
+  const flow = chain();
+  const about = { types, flow, run: { state: "done", count: 1, unit: "like" }, stale: null, problems: [] };
+  assert.match(describeNode(flow.nodes[0], about), /done, 1 like;/);
 });
 
 test("money keeps the figures that count, however small", () => {

@@ -21,7 +21,7 @@ export const COMMANDS = {
   setSettings: { change: drawing.changeNode, label: (args, called) => `change settings of ${called(args.nodeId)}` },
   takeBack: { change: drawing.changeNode, label: (args, called) => `take back edits of ${called(args.nodeId)}` },
   annotate: { change: drawing.changeNode, label: (args, called) => `write notes on ${called(args.nodeId)}` },
-  pin: { change: drawing.changeNode, label: (args, called) => `pin the output of ${called(args.nodeId)}` },
+  pin: { change: drawing.changeNode, label: ({ nodeId, values }, called) => `${values.pin ? "pin" : "unpin"} the output of ${called(nodeId)}` },
   toggleDisabled: { change: drawing.toggleDisabled, label: (args, called) => `switch ${several(called, args.nodeIds)}` },
   reorderInputs: { change: drawing.reorderInputs, label: (args, called) => `reorder the inputs of ${called(args.nodeId)}` },
   addNote: { change: drawing.addNote, label: () => "add a sticky note" },
@@ -30,7 +30,7 @@ export const COMMANDS = {
   duplicate: { change: paste, label: ({ fragment }) => `duplicate ${count(fragment.nodes.length, "node")}` },
   import: { change: drawing.replaceFlow, label: () => "import a flow" },
   restore: { change: drawing.replaceFlow, label: ({ version }) => `restore version ${version}` },
-  merge: { change: drawing.replaceFlow, label: ({ author }) => `merge the changes of ${author}` },
+  mergeTheirs: { change: drawing.replaceFlow, label: ({ author }) => `merge the changes of ${author}` },
 };
 
 /**

@@ -13,11 +13,12 @@ export const FlowEdge = memo(function FlowEdge({ source, target, sourceX, source
   const { types } = useEditor();
   const run = useEditorState((state) => state.run?.nodes[source] ?? null);
   const targetState = useEditorState((state) => state.run?.nodes[target]?.state ?? null);
+  const pin = useEditorState((state) => indexed(shownFlow(state)).node(source)?.pin ?? null);
   const place = useEditorState((state) => placeOf(shownFlow(state), data.edge, types));
   const misfit = useEditorState((state) => !fits(shownFlow(state), data.edge, types));
   const traced = useEditorState((state) => isTraced(state.traced, source, target));
   const [path, labelX, labelY] = getBezierPath({ sourceX, sourceY, sourcePosition, targetX, targetY, targetPosition });
-  const label = run?.count === undefined ? null : `${run.pinned ? "pinned · " : ""}${counted(run.count, "item")}`;
+  const label = pin ? `pinned · ${counted(run?.pinned ? run.count : pin.items?.length ?? 0, "item")}` : cameOut(run);
   const look = ["edge-path", selected && "is-selected", misfit && "is-misfit", traced && "is-traced", targetState === "running" && "is-running"];
   return html`
     <${BaseEdge} path=${path} className=${look.filter(Boolean).join(" ")} interactionWidth=${22} />
@@ -43,6 +44,10 @@ export function ConnectionLine({ fromX, fromY, toX, toY, fromPosition, toPositio
       <div className="refusal-box" data-testid="refusal">${reason}</div>
     </foreignObject>`}
   </g>`;
+}
+
+function cameOut(run) {
+  return run?.count === undefined ? null : counted(run.count, run.unit);
 }
 
 function at(x, y) {

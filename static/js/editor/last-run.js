@@ -1,7 +1,8 @@
 /** What came out of a node in the last run: its best items and how it moved them, its time, what it wants to say, a pin. */
-import { useMemo } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { html } from "../lib/html.js";
 import { Icon } from "../lib/icons.js";
+import { isSame } from "./equality.js";
 import { RunDetails } from "./run-details.js";
 import { Shift } from "./shift.js";
 import { mayEdit } from "./state.js";
@@ -22,7 +23,7 @@ export function LastRun({ node }) {
     ${run && html`<dl className="facts">
       <dt>For</dt><dd>${userId}</dd>
       <dt>State</dt><dd>${STATE_WORDS[run.state]}</dd>
-      ${run.count !== undefined && html`<dt>Came out</dt><dd>${counted(run.count, "item")}</dd>`}
+      ${run.count !== undefined && html`<dt>Came out</dt><dd>${counted(run.count, run.unit)}</dd>`}
       ${run.ms !== undefined && html`<dt>Time</dt><dd>${duration(run.ms)}</dd>`}
     </dl>`}
     ${stale && html`<p className="field-warning">${stale}. Run again to see the change.</p>`}
@@ -32,15 +33,26 @@ export function LastRun({ node }) {
     ${ranked.length > 0 && html`<h3 className="field-label">How it ranked the result<span className="field-unit">place, and places moved</span></h3>
       <ol className="top-items" data-testid="ranked">${ranked.map((item) => html`<li key=${item.item_id}>
         <span className="rank">${item.rank}</span><span className="top-title" title=${item.item_id}>${item.title || item.item_id}</span><${Shift} by=${item.shift} /></li>`)}</ol>`}
-    ${ranked.length === 0 && run?.top?.length > 0 && html`<h3 className="field-label">Best of its list</h3>
-      <ol className="top-items">${run.top.map((item, index) => html`<li key=${item.item_id}>
-        <span className="rank">${index + 1}</span><span className="top-title" title=${item.item_id}>${item.title || item.item_id}</span><span className="top-score">${score(item.score)}</span></li>`)}</ol>`}
+    ${ranked.length === 0 && run?.top?.length > 0 && html`<${WholeList} nodeId=${node.id} run=${run} />`}
     ${run?.details && html`<${RunDetails} details=${run.details} />`}
     <div className="inspector-actions">
       <button type="button" className="button" onClick=${() => editor.run({ until: node.id })}><${Icon} name="play" size=${14} />Run to here</button>
       ${editable && html`<${PinButton} node=${node} run=${run} />`}
     </div>
     ${node.pin && html`<${PinnedList} node=${node} editable=${editable} />`}`;
+}
+
+/** The best of a node's list as the run told them; all of it is fetched when asked for. */
+function WholeList({ nodeId, run }) {
+  const editor = useEditor();
+  const [all, setAll] = useState(null);
+  useEffect(() => setAll(null), [run]);
+  const items = all ?? run.top;
+  const showAll = () => editor.outputOf(nodeId).then(setAll, (error) => editor.refuse(error.message));
+  return html`<h3 className="field-label">${all ? "Its list" : "Best of its list"}</h3>
+    <ol className="top-items">${items.map((item, index) => html`<li key=${item.item_id}>
+      <span className="rank">${index + 1}</span><span className="top-title" title=${item.item_id}>${item.title || item.item_id}</span><span className="top-score">${score(item.score)}</span></li>`)}</ol>
+    ${run.count > items.length && html`<button type="button" className="button is-small" onClick=${showAll}>Show all ${counted(run.count, run.unit)}</button>`}`;
 }
 
 /** The items of the result that a node gave a new place, by that place, as the steps of the run tell it. */
@@ -60,10 +72,19 @@ function PinButton({ node, run }) {
 
 function PinnedList({ node, editable }) {
   const editor = useEditor();
+  const pinned = node.pin.items ?? [];
+  const [text, setText] = useState(pinned.join("\n"));
+  useEffect(() => {
+    if (!isSame(linesOf(text), pinned)) setText(pinned.join("\n")); // pinned anew, or undone
+  }, [node.pin]);
   const write = (event) => {
-    const items = event.target.value.split("\n").map((line) => line.trim()).filter(Boolean);
-    editor.perform("pin", { nodeId: node.id, values: { pin: { items } } }, { key: `${node.id}:pin`, quiet: true });
+    setText(event.target.value);
+    editor.perform("pin", { nodeId: node.id, values: { pin: { items: linesOf(event.target.value) } } }, { key: `${node.id}:pin`, quiet: true });
   };
   return html`<label className="field"><span className="field-label">Pinned output<span className="field-unit">item IDs, best first; previews only</span></span>
-    <textarea rows="8" className="is-code" defaultValue=${(node.pin.items ?? []).join("\n")} readOnly=${!editable} onChange=${write} /></label>`;
+    <textarea rows="8" className="is-code" value=${text} readOnly=${!editable} onChange=${write} /></label>`;
+}
+
+function linesOf(text) {
+  return text.split("\n").map((line) => line.trim()).filter(Boolean);
 }

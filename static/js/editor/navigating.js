@@ -117,14 +117,19 @@ export function createNavigating(editor) {
     if (!outcome.problem) requestAnimationFrame(() => canvas.fit());
   }
 
-  /** Keep what came out of a node for the next previews, or let it run again. */
-  function togglePin(nodeId = theOne()) {
+  /** Keep all that came out of a node for the next previews, or let it run again. */
+  async function togglePin(nodeId = theOne()) {
     const { flow, run } = store.get();
     const node = nodeId && indexed(flow).node(nodeId);
     if (!node) return;
-    const items = run?.nodes[nodeId]?.top?.map((item) => item.item_id);
-    if (!node.pin && !items?.length) return editor.refuse(`${nameOf(node, types)} has no output to pin yet: run it first.`);
-    editor.perform("pin", { nodeId, values: { pin: node.pin ? null : { items } } });
+    if (node.pin) return void editor.perform("pin", { nodeId, values: { pin: null } });
+    if (!run?.nodes[nodeId]?.top?.length) return void editor.refuse(`${nameOf(node, types)} has no output to pin yet: run it first.`);
+    try {
+      const items = (await editor.outputOf(nodeId)).map((item) => item.item_id);
+      editor.perform("pin", { nodeId, values: { pin: { items } } });
+    } catch (error) {
+      editor.refuse(error.message);
+    }
   }
 
   function focusSelected() {

@@ -52,7 +52,7 @@ function RunLine({ run, stale }) {
   return html`
     <span className="state-dot" />
     <span className="card-state">${stale ? "Stale" : STATE_WORDS[run.state]}</span>
-    ${run.count !== undefined && html`<span className="card-count">${counted(run.count, "item")}</span>`}
+    ${run.count !== undefined && html`<span className="card-count">${counted(run.count, run.unit)}</span>`}
     ${run.message && html`<span className="card-message">${run.message}</span>`}
     ${run.warnings?.length > 0 && html`<span className="card-warning" title=${run.warnings.join("\n")}><${Icon} name="warning" size=${12} /></span>`}
     <span className="card-ms">${duration(run.ms)}</span>`;

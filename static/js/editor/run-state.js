@@ -1,8 +1,8 @@
 /** One run as the browser knows it: a reducer over the events of the WebSocket (docs/protocol.md). Pure. */
 
 /**
- * @typedef {{state: "queued"|"running"|"done"|"cached"|"failed"|"skipped"|"cancelled", count?: number, ms?: number,
- *   pinned?: boolean, share?: number, text?: string, message?: string, field?: string|null, reason?: string,
+ * @typedef {{state: "queued"|"running"|"done"|"cached"|"failed"|"skipped"|"cancelled", count?: number,
+ *   unit?: string, ms?: number, pinned?: boolean, share?: number, text?: string, message?: string, field?: string|null, reason?: string,
  *   top?: object[], warnings?: string[], details?: object|null}} NodeRun
  * @typedef {{requestId: string, runId: string|null, status: "sent"|"running"|"finished"|"cancelled"|"rejected"|"lost",
  *   seq: number, flow: object, userId: string, nodes: Object<string, NodeRun>, items: object[]|null, ms?: number,
@@ -43,8 +43,8 @@ const CHANGES = {
   }),
   "node.started": (run, event) => node(run, event, { state: "running" }),
   "node.progress": (run, event) => node(run, event, { state: "running", share: event.share, text: event.text }),
-  "node.finished": (run, { node_id, count, ms, cached, pinned, top, warnings, details }) =>
-    node(run, { node_id }, { state: cached ? "cached" : "done", count, ms, pinned, top, warnings, details }),
+  "node.finished": (run, { node_id, count, unit = "item", ms, cached, pinned, top, warnings, details }) =>
+    node(run, { node_id }, { state: cached ? "cached" : "done", count, unit, ms, pinned, top, warnings, details }),
   "node.failed": (run, { node_id, message, field, ms, details }) => node(run, { node_id }, { state: "failed", message, field, ms, details }),
   "node.skipped": (run, { node_id, reason }) => node(run, { node_id }, { state: "skipped", reason }),
   "run.finished": (run, { items, ms, degraded, note }) => ({

@@ -7,7 +7,8 @@ export function createRunning(store, api, path, editing) {
   let socket = null;
   let unanswered = null; // a request that went out over a socket that may drop before the answer
   const asides = new Map(); // runs that no canvas shows: request id -> {run, resolve, reject}
-  return { start, run, runAside, cancel, explain, chooseUser, suggestUsers, suggestItems, trace };
+  const asked = new Map(); // lists of nodes that were asked for: node id -> {resolve, reject}
+  return { start, run, runAside, cancel, explain, outputOf, chooseUser, suggestUsers, suggestItems, trace };
 
   function start() {
     socket = openSocket(path, { onMessages: hear, onState: linkChanged });
@@ -49,6 +50,15 @@ export function createRunning(store, api, path, editing) {
     socket.send({ type: "explain", run_id: current.runId, item_id: itemId.trim() });
   }
 
+  /** All that came out of a node in the run on the canvas: [{item_id, title, score}], best first. */
+  function outputOf(nodeId) {
+    const { run: current } = store.get();
+    return new Promise((resolve, reject) => {
+      asked.set(nodeId, { resolve, reject });
+      if (!socket.send({ type: "output", run_id: current.runId, node_id: nodeId })) failAsked();
+    });
+  }
+
   function trace(item) {
     store.set((state) => ({ traced: state.traced?.item_id === item?.item_id ? null : item, explained: null, compared: null }));
   }
@@ -69,6 +79,7 @@ export function createRunning(store, api, path, editing) {
   function hear(messages) {
     for (const message of messages) {
       if (message.event === "run.explained") explained(message);
+      if (message.event === "node.output") answered(message);
       for (const aside of asides.values()) hearAside(aside, message);
     }
     const { run: before } = store.get();
@@ -102,10 +113,20 @@ export function createRunning(store, api, path, editing) {
     if (message.run_id === store.get().run?.runId) store.set({ explained: message, traced: null, compared: null });
   }
 
+  function answered({ node_id: nodeId, items }) {
+    const waiting = asked.get(nodeId);
+    asked.delete(nodeId);
+    if (items) waiting?.resolve(items);
+    else waiting?.reject(new Error("The server forgot this run: press Run again."));
+  }
+
   /** Back again: ask for what was missed, or once more for a run that was never answered. */
   function linkChanged(link) {
     store.set({ link });
-    if (link === "reconnecting") failAsides();
+    if (link === "reconnecting") {
+      failAsides();
+      failAsked();
+    }
     const { run: current } = store.get();
     if (!current || isOver(current)) return;
     if (link === "reconnecting") editing.announce("The connection dropped; reconnecting.");
@@ -116,6 +137,11 @@ export function createRunning(store, api, path, editing) {
   function failAsides() {
     for (const aside of asides.values()) aside.reject(new Error("The connection dropped; try again."));
     asides.clear();
+  }
+
+  function failAsked() {
+    for (const waiting of asked.values()) waiting.reject(new Error("The connection dropped; try again."));
+    asked.clear();
   }
 
   async function learnUser(userId) {

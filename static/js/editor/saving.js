@@ -162,7 +162,7 @@ export function createSaving(store, api, editing) {
     if (isSame(left, state.saved)) return forget();
     const base = kept.base_revision === state.revision ? state.saved : completed(kept.base);
     const { flow } = merge(base, left, state.saved);
-    editing.perform("merge", { document: flow, author: "your last visit" });
+    editing.perform("mergeTheirs", { document: flow, author: "your last visit" });
     editing.announce("Edits of your last visit that were not saved are back.");
   }
 

@@ -71,7 +71,7 @@ export function describeNode(node, { types, flow, run, stale, problems, failing 
   const parts = [type?.label ?? `Unknown type ${node.type}`];
   if (node.name && node.name !== type?.label) parts.push(node.name);
   if (node.disabled) parts.push("switched off");
-  if (run) parts.push([STATE_WORDS[run.state].toLowerCase(), run.count !== undefined && counted(run.count, "item")].filter(Boolean).join(", "));
+  if (run) parts.push([STATE_WORDS[run.state].toLowerCase(), run.count !== undefined && counted(run.count, run.unit)].filter(Boolean).join(", "));
   if (failing) parts.push(failing.message);
   if (stale) parts.push(`out of date: ${stale}`);
   if (problems.length > 0) parts.push(counted(problems.length, "problem"));
