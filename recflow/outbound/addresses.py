@@ -171,7 +171,7 @@ async def resolve(host: str, port: int, policy: AddressPolicy) -> list[Address]:
 class PinnedBackend(httpcore.AsyncNetworkBackend):
     """Opens connections only to addresses that were checked a moment before.
 
-    It sits below httpx, where a connection is opened: Host header, SNI and the certificate's name stay
+    It sits below HTTP, where a connection is opened: Host header, SNI and the certificate's name stay
     those of the URL, while the socket goes to the checked address.
     """
 

@@ -1,14 +1,15 @@
 """Reads the body of an answer, and never more of it than was agreed.
 
-httpx would inflate a whole network chunk before anybody can count: 64 KB of gzip are up to 67 MB of zeros.
+A library inflates a whole network chunk before anybody can count: 64 KB of gzip are up to 67 MB of zeros.
 Here the decoder itself stops one byte past the cap.
 """
 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 
-import httpx
+import httpcore
 
 from recflow.errors import ServiceError
 
@@ -18,17 +19,23 @@ _RAW_DEFLATE = -zlib.MAX_WBITS
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 
 
-async def read_body(response: httpx.Response, cap: int) -> bytes:
+async def read_body(
+    response: httpcore.Response, headers: Mapping[str, str], cap: int, *, is_head: bool
+) -> bytes:
     """The decoded body.
+
+    Args:
+        headers: of the answer, names in lower case.
+        is_head: the answer is to a HEAD request, whose length is that of a body which does not come.
 
     Raises:
         ServiceError: it is longer than ``cap`` bytes (``too_large``), ends early (``cut_reply``) or comes in
             an encoding nobody asked for (``unreadable``).
     """
-    announced = int(response.headers.get("content-length") or 0)
-    if announced > cap and response.request.method != "HEAD":
+    announced = int(headers.get("content-length") or 0)
+    if announced > cap and not is_head:
         raise _too_large(cap)
-    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding in ("identity", ""):
         decoder = None
     elif encoding in ("gzip", "x-gzip", "deflate"):
@@ -38,7 +45,7 @@ async def read_body(response: httpx.Response, cap: int) -> bytes:
             f"The answer comes in the encoding {encoding[:40]!r}, which was not asked for.", kind="unreadable"
         )
     body = bytearray()
-    async for chunk in response.aiter_raw():
+    async for chunk in response.aiter_stream():
         body += chunk if decoder is None else decoder.feed(chunk)
         if len(body) > cap:
             raise _too_large(cap)

@@ -85,6 +85,9 @@ class Called:
     attempts: tuple[Attempt, ...]
 
 
+_DICE = random.Random()  # seeding one costs more than the rest of a call's bookkeeping
+
+
 @dataclass(frozen=True, slots=True)
 class Timing:
     """The clocks, the sleep and the dice of a call, so that a test can hold them."""
@@ -92,7 +95,7 @@ class Timing:
     monotonic: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    rng: random.Random = field(default_factory=random.Random)
+    rng: random.Random = _DICE
 
 
 Adapt = Callable[[Decision, Answer, Request], Request | None]
@@ -185,6 +188,19 @@ class _Call:
 
     async def _try(self) -> tuple[Answer | ServiceError, Decision]:
         """One try, from the line at the gate to what was learned from it."""
+        if not self.gate.try_enter():
+            await self._wait_at_the_gate()
+        try:
+            self.breaker.admit(self.timing.monotonic())
+            try:
+                return await self._admitted()
+            except BaseException:
+                self.breaker.release()
+                raise
+        finally:
+            self.gate.leave()
+
+    async def _wait_at_the_gate(self) -> None:
         try:
             await asyncio.wait_for(self.gate.enter(), self._left())
         except TimeoutError:
@@ -195,15 +211,6 @@ class _Call:
                 retryable=True,
                 attempts=0,
             ) from None
-        try:
-            self.breaker.admit(self.timing.monotonic())
-            try:
-                return await self._admitted()
-            except BaseException:
-                self.breaker.release()
-                raise
-        finally:
-            self.gate.leave()
 
     async def _admitted(self) -> tuple[Answer | ServiceError, Decision]:
         reservation = await self._reserve()

@@ -1,8 +1,9 @@
 """One guarded HTTP exchange: ``send(request, guard)`` returns a complete Answer or raises a ServiceError.
 
-httpx's timeouts are per read, so a server that drips a byte a second passes them for ever; its client follows
-proxies from the environment, keeps cookies and reads bodies of any size. The guard puts one deadline over
-everything, a cap over the decoded body, an address check under each connection, and leaves the rest out.
+Timeouts of HTTP libraries are per read, so a server that drips a byte a second passes them for ever; clients
+follow proxies of the environment, keep cookies and read bodies of any size. The guard puts one deadline over
+everything, a cap over the decoded body and an address check under each connection. httpcore writes and reads
+the messages; what a client would add is left out, and httpx only reads URLs.
 """
 
 from __future__ import annotations
@@ -12,11 +13,8 @@ import logging
 import re
 import ssl
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from functools import cache, lru_cache
 from time import perf_counter
 
 import certifi
@@ -25,20 +23,32 @@ import httpx
 
 from recflow.errors import AddressRefused, ServiceError, ServiceTimeout
 
-from .addresses import PUBLIC_ONLY, AddressPolicy, PinnedBackend
+from .addresses import PUBLIC_ONLY, AddressPolicy
 from .body import ACCEPT_ENCODING, read_body
+from .connections import Connections
 from .messages import Answer, Request, shown_url
 from .redirects import follow, target_of
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\U0010ffff]*")
 _METHOD = re.compile(r"[A-Z]{1,16}")
-_DEFAULT_HEADERS = (("User-Agent", "RecFlow"), ("Accept", "*/*"), ("Accept-Encoding", ACCEPT_ENCODING))
+_DEFAULT_HEADERS = {
+    "user-agent": (b"User-Agent", b"RecFlow"),
+    "accept": (b"Accept", b"*/*"),
+    "accept-encoding": (b"Accept-Encoding", ACCEPT_ENCODING.encode()),
+}
+_WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
+_BROKEN = (
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.UnsupportedProtocol,
+)
 _SET_BY_US = frozenset(("host", "content-length", "transfer-encoding", "connection", "accept-encoding"))
 
-# httpx logs every URL at level INFO, httpcore every header of an answer at DEBUG. Keys travel in URLs, and
-# some services repeat them in headers. A filter outlives whatever a settings file does to the level.
-for _name in ("httpx", "httpcore.connection", "httpcore.http11"):
+# httpcore logs every header of an answer at level DEBUG, and some services repeat keys in headers. A filter
+# outlives whatever a settings file does to the level.
+for _name in ("httpcore.connection", "httpcore.http11"):
     logging.getLogger(_name).addFilter(lambda record: record.levelno >= logging.WARNING)
 
 
@@ -95,29 +105,23 @@ async def send(request: Request, guard: Guard) -> Answer:
 async def close_clients() -> None:
     """Closes the connections that this event loop keeps open. Call it when the loop ends."""
     loop = asyncio.get_running_loop()
-    with _clients_lock:
-        mine = [key for key in _clients if key[0] is loop]
-        clients = [_clients.pop(key) for key in mine]
-    for client in clients:
-        await client.aclose()
+    with _open_lock:
+        mine = [_open.pop(key) for key in list(_open) if key[0] is loop]
+    for connections in mine:
+        await connections.aclose()
 
 
 async def _exchange(request: Request, guard: Guard, started: float, hops: int) -> Answer:
-    _check(request)
-    given = {name.lower() for name, _ in request.headers}
-    headers = [pair for pair in _DEFAULT_HEADERS if pair[0].lower() not in given - _SET_BY_US]
-    headers += [pair for pair in request.headers if pair[0].lower() not in _SET_BY_US]
-    timeout = httpx.Timeout(guard.idle_s, connect=guard.connect_s)
+    raw = _raw(request, _checked(request), guard)
     try:
-        async with _client(guard).stream(
-            request.method, request.url, headers=headers, content=request.body, timeout=timeout
-        ) as response:
-            body = await read_body(response, guard.max_body)
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+        async with _connections(guard).exchange(raw) as response:
+            headers = tuple((_text(name).lower(), _text(value)) for name, value in response.headers)
+            body = await read_body(response, dict(headers), guard.max_body, is_head=request.method == "HEAD")
+    except _BROKEN as error:
         raise _ours(error, request, guard) from error
     return Answer(
-        status=response.status_code,
-        headers=tuple((name.lower(), value) for name, value in response.headers.multi_items()),
+        status=response.status,
+        headers=headers,
         body=body,
         elapsed_ms=(perf_counter() - started) * 1000,
         url=request.url,
@@ -125,10 +129,42 @@ async def _exchange(request: Request, guard: Guard, started: float, hops: int) -
     )
 
 
-def _check(request: Request) -> None:
-    """Refuses what cannot or must not be sent, with a sentence that repeats no header value."""
+def _raw(request: Request, url: httpx.URL, guard: Guard) -> httpcore.Request:
+    """The request as it goes out, with the headers that only we may set."""
+    given = {name.lower() for name, _ in request.headers}
+    headers = [(b"Host", url.netloc)]
+    headers += [pair for name, pair in _DEFAULT_HEADERS.items() if name not in given - _SET_BY_US]
+    headers += [
+        (name.encode(), value.encode("utf-8", "replace"))
+        for name, value in request.headers
+        if name.lower() not in _SET_BY_US
+    ]
+    headers.append((b"Connection", b"keep-alive"))
+    if request.body or request.method in _WITH_BODY:
+        headers.append((b"Content-Length", str(len(request.body)).encode()))
+    return httpcore.Request(
+        request.method,
+        httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+        headers=headers,
+        content=request.body,
+        extensions={
+            "timeout": {"connect": guard.connect_s, "read": guard.idle_s, "write": guard.idle_s},
+        },
+    )
+
+
+def _text(header: bytes) -> str:
+    """A part of a header; most are ASCII, some servers write UTF-8, the standard once said Latin-1."""
     try:
-        url = httpx.URL(request.url)
+        return header.decode("utf-8")
+    except UnicodeDecodeError:
+        return header.decode("latin-1")
+
+
+def _checked(request: Request) -> httpx.URL:
+    """The address of a request that can and may be sent. A refusal repeats no header value."""
+    try:
+        url = _url(request.url)
     except (httpx.InvalidURL, TypeError):
         raise ServiceError("The URL cannot be read.", kind="bad_url") from None
     if url.scheme not in ("http", "https"):
@@ -149,24 +185,31 @@ def _check(request: Request) -> None:
             raise ServiceError(f"{name[:60]!r} is not the name of a header.", kind="bad_url")
         if not _HEADER_VALUE.fullmatch(value):
             raise ServiceError(f"The header {name} holds a line break or control sign.", kind="bad_url")
+    return url
+
+
+@lru_cache(maxsize=256)
+def _url(text: str) -> httpx.URL:
+    """Reads a URL; most calls go where the last ones went."""
+    return httpx.URL(text)
 
 
 def _ours(error: Exception, request: Request, guard: Guard) -> ServiceError:
-    """What httpx raised, as one of our errors with a sentence for the person at the editor."""
+    """What httpcore raised, as one of our errors with a sentence for the person at the editor."""
     where = shown_url(request.url)
     match error:
-        case httpx.ConnectTimeout():
+        case httpcore.ConnectTimeout():
             text = f"{where} did not accept a connection within {guard.connect_s:g} s."
             return ServiceError(text, kind="connect", retryable=True)
-        case httpx.TimeoutException():
+        case httpcore.TimeoutException():
             text = f"{where} sent nothing for {guard.idle_s:g} s."
             return ServiceTimeout(text, kind="timeout", retryable=True)
-        case httpx.ConnectError():
+        case httpcore.ConnectError():
             reason = _tls_reason(error)
             if reason:
                 return ServiceError(f"The TLS of {where} is not accepted: {reason}.", kind="tls")
             return ServiceError(f"{where} cannot be reached.", kind="connect", retryable=True)
-        case httpx.InvalidURL() | httpx.UnsupportedProtocol() | httpx.LocalProtocolError():
+        case httpcore.UnsupportedProtocol() | httpcore.LocalProtocolError():
             return ServiceError(f"The request to {where} cannot be sent as it is.", kind="bad_url")
         case _:
             text = f"{where} broke the connection before the answer was complete."
@@ -184,29 +227,22 @@ def _tls_reason(error: BaseException | None) -> str | None:
     return None
 
 
-# One client per event loop (connections belong to the loop that opened them) and per address policy (a
+# One set per event loop (connections belong to the loop that opened them) and per address policy (a
 # connection opened under a wide policy must not serve a narrow one).
-_ClientKey = tuple[asyncio.AbstractEventLoop, AddressPolicy, bool]
-_clients: dict[_ClientKey, httpx.AsyncClient] = {}
-_clients_lock = threading.Lock()
+_ConnectionsKey = tuple[asyncio.AbstractEventLoop, AddressPolicy, bool]
+_open: dict[_ConnectionsKey, Connections] = {}
+_open_lock = threading.Lock()
 
 
-def _client(guard: Guard) -> httpx.AsyncClient:
+def _connections(guard: Guard) -> Connections:
     key = (asyncio.get_running_loop(), guard.addresses, guard.verify_tls)
-    with _clients_lock:
-        client = _clients.get(key)
-        if client is None:
-            for old in [known for known in _clients if known[0].is_closed()]:
-                del _clients[old]
-            client = _clients[key] = httpx.AsyncClient(
-                transport=_GuardedTransport(guard.addresses, tls_context(guard.verify_tls)),
-                trust_env=False,
-                follow_redirects=False,
-                # The client is shared by all nodes: a cookie set for one must not travel with another.
-                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            )
-            client.headers.clear()
-    return client
+    with _open_lock:
+        found = _open.get(key)
+        if found is None:
+            for old in [known for known in _open if known[0].is_closed()]:
+                del _open[old]
+            found = _open[key] = Connections(guard.addresses, tls_context(guard.verify_tls))
+    return found
 
 
 @cache
@@ -219,63 +255,3 @@ def tls_context(verify: bool) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
-
-
-class _GuardedTransport(httpx.AsyncBaseTransport):
-    """httpx's own transport offers no place to check addresses, the pool below it does."""
-
-    def __init__(self, addresses: AddressPolicy, tls: ssl.SSLContext) -> None:
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls,
-            max_connections=256,
-            max_keepalive_connections=64,
-            keepalive_expiry=15.0,
-            network_backend=PinnedBackend(addresses),
-        )
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        raw = httpcore.Request(
-            method=request.method,
-            url=httpcore.URL(
-                scheme=request.url.raw_scheme,
-                host=request.url.raw_host,
-                port=request.url.port,
-                target=request.url.raw_path,
-            ),
-            headers=request.headers.raw,
-            content=request.stream,
-            extensions=request.extensions,
-        )
-        async with _named_as_httpx():
-            response = await self._pool.handle_async_request(raw)
-        return httpx.Response(response.status, headers=response.headers, stream=_Stream(response.stream))
-
-    async def aclose(self) -> None:
-        await self._pool.aclose()
-
-
-class _Stream(httpx.AsyncByteStream):
-    def __init__(self, stream: AsyncIterator[bytes]) -> None:
-        self._stream = stream
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async with _named_as_httpx():
-            async for part in self._stream:
-                yield part
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-
-@asynccontextmanager
-async def _named_as_httpx() -> AsyncIterator[None]:
-    """Both libraries name their errors alike; callers should only meet httpx's."""
-    try:
-        yield
-    except (
-        httpcore.TimeoutException,
-        httpcore.NetworkError,
-        httpcore.ProtocolError,
-        httpcore.UnsupportedProtocol,
-    ) as error:
-        raise getattr(httpx, type(error).__name__)(str(error)) from error

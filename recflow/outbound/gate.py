@@ -29,10 +29,16 @@ class Gate:
         """Calls that may run at once just now; 0 is no limit."""
         return self._width
 
+    def try_enter(self) -> bool:
+        """Takes a place if one is free and nobody waits for it. Whoever got in owes a ``leave``."""
+        if self._waiting or not self._has_room():
+            return False
+        self._inside += 1
+        return True
+
     async def enter(self) -> None:
         """Takes a place, in order of arrival. Whoever got in owes a ``leave``."""
-        if not self._waiting and self._has_room():
-            self._inside += 1
+        if self.try_enter():
             return
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(place)

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit, urlunsplit
 
+import orjson
+
 _CHARSET = re.compile(r"charset=\"?([\w.:-]+)", re.IGNORECASE)
 
 
@@ -40,7 +42,10 @@ class Request:
         secrets: tuple[str, ...] = (),
     ) -> Request:
         """A POST with a JSON body."""
-        body = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        try:
+            body = orjson.dumps(payload)
+        except orjson.JSONEncodeError:  # half a character pair, or a number beyond 64 bits
+            body = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
         pairs = (("Content-Type", "application/json"), *(headers or {}).items())
         return cls(url, "POST", pairs, body, secrets)
 

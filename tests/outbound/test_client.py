@@ -239,6 +239,12 @@ async def test_headers_that_frame_the_message_cannot_be_forged(server, guard):
     assert (hit.headers["content-length"], hit.body) == ("3", b"abc")
 
 
+async def test_header_beyond_ascii_is_sent_in_utf_8(server, guard):
+    server.script("/", json_reply([]))
+    await send(Request(server.url("/"), headers=(("X-Name", "Zoë"),)), guard)
+    assert server.hits[0].headers["x-name"].encode("latin-1") == "Zoë".encode()
+
+
 async def test_keys_stay_out_of_logs_reprs_and_errors(server, guard, caplog):
     caplog.set_level(logging.DEBUG)
     server.script("/slow", hang())

@@ -1,0 +1,85 @@
+"""Keeps connections open between calls, and gives each to one call at a time.
+
+httpcore's own pool asks the operating system about every idle connection at the beginning and at the end of
+each call: with 64 of them that is two milliseconds of work a call, more than all the rest of it. Here the
+connection used last is used next, and only that one is looked at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from time import monotonic
+
+import httpcore
+
+from .addresses import AddressPolicy, PinnedBackend
+
+#: Calls at the same time, to all machines together; more wait for a place.
+MOST_OPEN = 256
+MOST_IDLE = 64
+IDLE_S = 15.0
+
+
+class Connections:
+    """The connections of one event loop under one address policy.
+
+    Args:
+        addresses: asked for each connection that is opened.
+        tls: for https.
+    """
+
+    def __init__(self, addresses: AddressPolicy, tls: ssl.SSLContext) -> None:
+        self._backend = PinnedBackend(addresses)
+        self._tls = tls
+        self._places = asyncio.Semaphore(MOST_OPEN)
+        # With the time since when it is idle; the one used last stands last.
+        self._idle: deque[tuple[httpcore.AsyncHTTPConnection, float]] = deque()
+
+    @asynccontextmanager
+    async def exchange(self, request: httpcore.Request) -> AsyncIterator[httpcore.Response]:
+        """Sends a request; its answer may be read until the block ends. An answer that is not read to its end
+        costs the connection, and so does anything that goes wrong."""
+        async with self._places:
+            connection = await self._take(request.url.origin)
+            try:
+                response = await connection.handle_async_request(request)
+                try:
+                    yield response
+                finally:
+                    await response.aclose()
+            finally:
+                if connection.is_available():
+                    self._idle.append((connection, monotonic()))
+                else:
+                    await connection.aclose()
+            await self._clear_out()
+
+    async def aclose(self) -> None:
+        """Closes those that are idle; the others belong to calls."""
+        while self._idle:
+            await self._idle.pop()[0].aclose()
+
+    async def _take(self, origin: httpcore.Origin) -> httpcore.AsyncHTTPConnection:
+        """The connection to that machine that was used last, or a new one."""
+        while (place := self._newest(origin)) is not None:
+            connection, _ = self._idle[place]
+            del self._idle[place]
+            if not connection.has_expired():  # nor was it closed by the other side
+                return connection
+            await connection.aclose()
+        return httpcore.AsyncHTTPConnection(
+            origin, ssl_context=self._tls, keepalive_expiry=IDLE_S, network_backend=self._backend
+        )
+
+    def _newest(self, origin: httpcore.Origin) -> int | None:
+        places = reversed(range(len(self._idle)))
+        return next((place for place in places if self._idle[place][0].can_handle_request(origin)), None)
+
+    async def _clear_out(self) -> None:
+        """Closes those that have waited longest, where there are too many of them or they waited too long."""
+        while self._idle and (len(self._idle) > MOST_IDLE or monotonic() - self._idle[0][1] > IDLE_S):
+            await self._idle.popleft()[0].aclose()
