@@ -34,6 +34,7 @@ class CallRecord:
         problem: why there was no answer.
         warnings: sentences about truncated input and shortened prompts.
         estimate: tokens of the prompt by part; None for a reranker.
+        scores: of a reranker, one for each position, None where it gave none; empty for a chat model.
     """
 
     sent: tuple[dict[str, str], ...]
@@ -56,6 +57,7 @@ class CallRecord:
     is_kept: bool = False
     warnings: tuple[str, ...] = ()
     estimate: TokenEstimate | None = None
+    scores: tuple[float | None, ...] = ()
 
     @property
     def dropped(self) -> tuple[Dropped, ...]:

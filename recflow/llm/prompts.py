@@ -17,7 +17,7 @@ from typing import Any
 from recflow.errors import SandboxError
 from recflow.llm.chat import estimate_tokens
 from recflow.llm.records import Record, Shape, shown_feedback, shown_item, shown_user
-from recflow.sandbox.templates import render_many
+from recflow.sandbox.templates import merged_uses, render_all
 
 _FOLDER = Path(__file__).with_name("prompts")
 #: Tokens an answer needs beside its ids: a fence, a word of politeness.
@@ -118,8 +118,19 @@ async def build_messages(
         SandboxError: the template is wrong (line and column), names something that is not there, or runs
             wild.
     """
+    return await asyncio.to_thread(_fitting, template, user, feedback, candidates, options)
+
+
+def _fitting(
+    template: PromptTemplate,
+    user: Record,
+    feedback: Sequence[Record],
+    candidates: Sequence[Record],
+    options: PromptOptions,
+) -> Prompt:
+    """The prompt within its limit; blocks."""
     history = list(feedback[: options.history_limit])
-    prompt = await _build(template, user, history, candidates, options)
+    prompt = _build(template, user, history, candidates, options)
     n_told, text_limit = len(history), options.shape.text_limit
     while not prompt.fits and (n_told or text_limit > _SHORTEST_TEXT):
         if n_told:
@@ -127,11 +138,11 @@ async def build_messages(
         else:
             text_limit = max(_SHORTEST_TEXT, text_limit // 2)
         shorter = replace(options, shape=replace(options.shape, text_limit=text_limit))
-        prompt = await _build(template, user, history[:n_told], candidates, shorter)
+        prompt = _build(template, user, history[:n_told], candidates, shorter)
     return replace(prompt, notes=tuple(_notes(prompt, len(history), n_told, options, text_limit)))
 
 
-async def _build(
+def _build(
     template: PromptTemplate,
     user: Record,
     history: Sequence[Record],
@@ -141,19 +152,21 @@ async def _build(
     shape = options.shape
     names = candidate_names(candidates, use_aliases=options.use_aliases)
     by_id = {str(item.get("ItemId")): name for item, name in zip(candidates, names, strict=True)}
-    items = [
-        shown_item(item, shape, name, i + 1)
-        for i, (item, name) in enumerate(zip(candidates, names, strict=True))
-    ]
-    feedback = [
-        shown_feedback(entry, shape, _history_name(entry, i, by_id, options))
-        for i, entry in enumerate(history)
-    ]
-    shared = {"user": shown_user(user, shape), "answer_format": options.answer_format}
-    system, (body, parts) = await asyncio.gather(
-        _render_system(template.system, shared, feedback, items),
-        _render_by_part(template.user, shared, feedback, items),
-    )
+    uses = merged_uses(filter(None, (template.user, template.system)))
+    item_fields, entry_fields = (uses[name].fields if name in uses else () for name in ("items", "feedback"))
+    variables = {
+        "user": shown_user(user, shape),
+        "answer_format": options.answer_format,
+        "feedback": [
+            shown_feedback(entry, shape, _history_name(entry, i, by_id, options), entry_fields)
+            for i, entry in enumerate(history)
+        ],
+        "items": [
+            shown_item(item, shape, name, i + 1, item_fields)
+            for i, (item, name) in enumerate(zip(candidates, names, strict=True))
+        ],
+    }
+    system, body, parts = _rendered(template, variables)
     answer = sum(estimate_tokens(name) + 1 for name in names) + _ANSWER_MARGIN + options.answer_headroom
     estimate = TokenEstimate(estimate_tokens(system) + parts[0], parts[1], parts[2], answer)
     messages = [{"role": "system", "content": system}] if system else []
@@ -183,32 +196,25 @@ def _history_name(entry: Record, place: int, by_id: Mapping[str, str], options: 
     return by_id.get(item_id, f"h{place + 1}")
 
 
-async def _render_system(template: str, shared: Mapping[str, Any], feedback: list, items: list) -> str:
-    if not template:
-        return ""
-    variables = {"feedback": feedback, "items": items}
-    (text,) = await asyncio.to_thread(render_many, template, [variables], shared=shared)
-    return text
-
-
-async def _render_by_part(
-    template: str, shared: Mapping[str, Any], feedback: list, items: list
-) -> tuple[str, tuple[int, int, int]]:
-    """The text, and its tokens for rules, history and candidates: told apart by rendering with less.
+def _rendered(
+    template: PromptTemplate, variables: Mapping[str, Any]
+) -> tuple[str, str, tuple[int, int, int]]:
+    """System and user text, and the tokens of the latter for rules, history and candidates: told apart by
+    rendering it with less.
 
     A template that cannot do without items (``items[0]``) has all its tokens counted as candidates.
     """
-    whole = {"feedback": feedback, "items": items}
-    less = [{"feedback": feedback, "items": []}, {"feedback": [], "items": []}]
+    texts = [(template.system, {}), (template.user, {})]
+    less = [(template.user, {"items": []}), (template.user, {"items": [], "feedback": []})]
     try:
-        texts = await asyncio.to_thread(render_many, template, [whole, *less], shared=shared)
+        system, body, *shorter = render_all([*texts, *less], shared=variables)
     except SandboxError:
-        (text,) = await asyncio.to_thread(render_many, template, [whole], shared=shared)
-        return text, (0, 0, estimate_tokens(text))
-    total, told, frame = map(estimate_tokens, texts)
+        system, body = render_all(texts, shared=variables)
+        return system, body, (0, 0, estimate_tokens(body))
+    total, told, frame = map(estimate_tokens, (body, *shorter))
     told = min(total, told)
     frame = min(told, frame)
-    return texts[0], (frame, told - frame, total - told)
+    return system, body, (frame, told - frame, total - told)
 
 
 def _notes(prompt: Prompt, n_history: int, n_told: int, options: PromptOptions, text_limit: int) -> list[str]:

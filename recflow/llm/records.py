@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 Record = Mapping[str, Any]
+#: Names of fields; None is all of them.
+Fields = Collection[str] | None
 
 _FENCE = re.compile(r"`{3,}|~{3,}")
 _TAG = re.compile(r"<(?=[|｜/!?a-zA-Z])")
@@ -60,41 +62,58 @@ def _is_shown(sign: str) -> bool:
 
 def shown_user(user: Record, shape: Shape) -> dict[str, Any]:
     """``user`` of a template: UserId, Labels, Comment, and ``text``, both in one line."""
-    labels = _value(user.get("Labels"), shape)
-    comment = harmless(str(user.get("Comment") or ""), shape.text_limit)
+    words = map(_in_words, (user.get("Comment"), user.get("Labels")))
     return {
         "UserId": "" if shape.hides_user_id else harmless(str(user.get("UserId") or ""), shape.text_limit),
-        "Labels": labels,
-        "Comment": comment,
-        "text": harmless("; ".join(filter(None, [comment, _in_words(labels)])), shape.text_limit),
+        "Labels": _value(user.get("Labels"), shape),
+        "Comment": harmless(str(user.get("Comment") or ""), shape.text_limit),
+        "text": harmless("; ".join(filter(None, words)), shape.text_limit),
     }
 
 
-def shown_item(item: Record, shape: Shape, name: str, rank: int = 0) -> dict[str, Any]:
-    """One of ``items``: Gorse's fields under the name it goes by, ``text``, ``sources`` and ``rank_in``."""
-    fields = {
-        "ItemId": name,
-        "IsHidden": bool(item.get("IsHidden")),
-        "Categories": _value(item.get("Categories"), shape) or [],
-        "Timestamp": item.get("Timestamp"),
-        "Labels": _value(item.get("Labels"), shape),
-        "Comment": harmless(str(item.get("Comment") or ""), shape.text_limit),
-    }
-    words = [_in_words(fields[field]) for field in shape.fields if field in fields]
-    text = "; ".join(dict.fromkeys(filter(None, words))) or str(item.get("ItemId", ""))
-    return fields | {
-        "text": harmless(text, shape.text_limit),
-        "sources": [harmless(str(source), shape.text_limit) for source in item.get("sources") or ()],
-        "rank_in": int(item.get("rank_in") or rank),
-    }
+def shown_item(item: Record, shape: Shape, name: str, rank: int = 0, fields: Fields = None) -> dict[str, Any]:
+    """One of ``items``: Gorse's fields under the name it goes by, ``text``, ``sources`` and ``rank_in``.
+
+    Args:
+        fields: those that are wanted; None is all. Most templates want two, and making all of them for a long
+            list takes longer than rendering it.
+    """
+    wanted = _ITEM_FIELDS if fields is None else [field for field in _ITEM_FIELDS if field in fields]
+    return {field: _ITEM_FIELDS[field](item, shape, name, rank) for field in wanted}
 
 
-def shown_feedback(entry: Record, shape: Shape, name: str) -> dict[str, Any]:
+def shown_feedback(entry: Record, shape: Shape, name: str, fields: Fields = None) -> dict[str, Any]:
     """One of ``feedback``: its type and its item's fields, flat and nested under ``Item``."""
     nested = entry.get("Item")
-    item = shown_item(nested if isinstance(nested, Mapping) else entry, shape, name)
+    has_nested = fields is None or "Item" in fields
     kind = harmless(str(entry.get("FeedbackType") or ""), shape.text_limit)
-    return {"FeedbackType": kind, **item, "Item": item}
+    item = shown_item(
+        nested if isinstance(nested, Mapping) else entry, shape, name, fields=None if has_nested else fields
+    )
+    return {"FeedbackType": kind, **item} | ({"Item": item} if has_nested else {})
+
+
+def _text(item: Record, shape: Shape, name: str, rank: int) -> str:
+    """The description in one line, or the id of an item of which nothing is known."""
+    words = [_in_words(name if field == "ItemId" else item.get(field)) for field in shape.fields]
+    text = harmless("; ".join(dict.fromkeys(filter(None, words))), shape.text_limit)
+    return text or harmless(str(item.get("ItemId", "")), shape.text_limit)
+
+
+#: Field -> its value, made of the item, the shape, the name it goes by and its rank.
+_ITEM_FIELDS: dict[str, Callable[[Record, Shape, str, int], Any]] = {
+    "ItemId": lambda item, shape, name, rank: name,
+    "IsHidden": lambda item, shape, name, rank: bool(item.get("IsHidden")),
+    "Categories": lambda item, shape, name, rank: _value(item.get("Categories"), shape) or [],
+    "Timestamp": lambda item, shape, name, rank: item.get("Timestamp"),
+    "Labels": lambda item, shape, name, rank: _value(item.get("Labels"), shape),
+    "Comment": lambda item, shape, name, rank: harmless(str(item.get("Comment") or ""), shape.text_limit),
+    "text": _text,
+    "sources": lambda item, shape, name, rank: [
+        harmless(str(source), shape.text_limit) for source in item.get("sources") or ()
+    ],
+    "rank_in": lambda item, shape, name, rank: int(item.get("rank_in") or rank),
+}
 
 
 def _value(value: Any, shape: Shape) -> Any:
@@ -113,18 +132,23 @@ def _value(value: Any, shape: Shape) -> Any:
 
 
 def _is_vector(value: list) -> bool:
-    return len(value) >= _VECTOR and set(map(type, value)) == {float}
+    return len(value) >= _VECTOR and type(value[0]) is float and set(map(type, value)) == {float}
 
 
 def _in_words(value: Any) -> str:
-    """A label value as one would say it: lists with commas, maps as key: value, vectors not at all."""
-    if value is None or value == "":
+    """A value as one would say it: lists with commas, maps as key: value, vectors not at all.
+
+    It is not harmless yet: that is done once, on the whole line.
+    """
+    if isinstance(value, str):
+        return value.strip()
+    if value is None:
         return ""
     if isinstance(value, dict):
-        pairs = ((key, _in_words(entry)) for key, entry in value.items())
-        return "; ".join(f"{key}: {entry}" for key, entry in pairs if entry)
+        words = [(str(key), _in_words(entry)) for key, entry in value.items()]
+        return "; ".join([f"{key}: {said}" for key, said in sorted(words)[:_MAX_ENTRIES] if said])
     if isinstance(value, list):
         if _is_vector(value):
             return ""  # an embedding tells a language model nothing, and costs three tokens a number
-        return ", ".join(filter(None, map(_in_words, value)))
+        return ", ".join([said for entry in value[:_MAX_ENTRIES] if (said := _in_words(entry))])
     return str(value)

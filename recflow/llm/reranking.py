@@ -16,7 +16,7 @@ from recflow.llm.records import Record, shown_feedback, shown_item, shown_user
 from recflow.llm.rerank import BATCH_CAPABILITY, PROFILES, BatchTooLarge, order_by_score, rerank
 from recflow.llm.settings import RerankSettings
 from recflow.outbound.call import Timing
-from recflow.sandbox.templates import render_many
+from recflow.sandbox.templates import merged_uses, render_all
 
 
 async def rank_with_reranker(
@@ -66,19 +66,29 @@ async def render_texts(
     Raises:
         SandboxError: a template is wrong.
     """
+    return await asyncio.to_thread(_rendered, user, feedback[: settings.history_limit], items, settings)
+
+
+def _rendered(
+    user: Record, feedback: Sequence[Record], items: Sequence[Record], settings: RerankSettings
+) -> tuple[str, list[str]]:
     shape = settings.shape()
-    history = [
-        shown_feedback(entry, shape, str((entry.get("Item") or entry).get("ItemId", "")))
-        for entry in feedback[: settings.history_limit]
-    ]
-    about_user = {"user": shown_user(user, shape), "feedback": history}
+    uses = merged_uses((settings.query_template, settings.document_template))
+    item_fields, entry_fields = (uses[name].fields if name in uses else () for name in ("item", "feedback"))
+    about_user = {
+        "user": shown_user(user, shape),
+        "feedback": [
+            shown_feedback(entry, shape, str((entry.get("Item") or entry).get("ItemId", "")), entry_fields)
+            for entry in feedback
+        ],
+    }
     shown = [
-        {"item": shown_item(item, shape, str(item.get("ItemId", "")), rank)}
+        {"item": shown_item(item, shape, str(item.get("ItemId", "")), rank, item_fields)}
         for rank, item in enumerate(items, 1)
     ]
-    (query,) = await asyncio.to_thread(render_many, settings.query_template, [about_user])
-    documents = await asyncio.to_thread(render_many, settings.document_template, shown)
-    return query, documents
+    documents = [(settings.document_template, variables) for variables in shown]
+    query, *texts = render_all([(settings.query_template, about_user), *documents])
+    return query, texts
 
 
 async def _score_in_batches(
@@ -176,6 +186,7 @@ async def _score(
             cost=price.of(used, 0) if price else None,
             ms=(perf_counter() - started) * 1000,
             attempts=answer.attempts,
+            scores=answer.scores,
         )
     )
     return answer.scores

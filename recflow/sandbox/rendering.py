@@ -150,12 +150,12 @@ class _Failure(Exception):
 
 
 def _render(job: dict) -> list[str]:
-    """One text for each set of variables; the shared ones are the same for all."""
-    source, strict = job["template"], job["strict"]
-    template = _compiled(source, strict)
+    """One text for each pair of a template's number and its variables; all have the shared ones."""
     shared = wrap(job["shared"])
     texts, left = [], job["output_chars"]
-    for variables in job["each"]:
+    for number, variables in job["each"]:
+        source = job["templates"][number]
+        template = _compiled(source, job["strict"])
         text = _render_one(template, source, {**shared, **wrap(variables)}, left, job["output_chars"])
         left -= len(text)
         texts.append(text)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from recflow.errors import SandboxLimit
@@ -44,6 +44,12 @@ class FieldUse:
     fields: frozenset[str] | None
     counts_keys: bool
 
+    def __or__(self, other: FieldUse) -> FieldUse:
+        is_whole = self.fields is None or other.fields is None
+        return FieldUse(
+            None if is_whole else self.fields | other.fields, self.counts_keys or other.counts_keys
+        )
+
 
 def render(
     template: str, variables: Mapping[str, object], *, limits: Limits | None = None, strict: bool = True
@@ -74,12 +80,26 @@ def render_many(
 
     The limits hold for all of them together.
     """
-    uses = fields_used(template)
+    return render_all(
+        [(template, variables) for variables in each], shared=shared, limits=limits, strict=strict
+    )
+
+
+def render_all(
+    wanted: Sequence[tuple[str, Mapping[str, object]]],
+    *,
+    shared: Mapping[str, object] | None = None,
+    limits: Limits | None = None,
+    strict: bool = True,
+) -> list[str]:
+    """The text of each template with its own variables, which go before the shared ones, in one trip."""
+    numbers = {template: number for number, template in enumerate(dict.fromkeys(t for t, _ in wanted))}
+    uses = merged_uses(numbers)
     job = {
         "do": "render",
-        "template": template,
+        "templates": list(numbers),
         "shared": _trimmed(shared or {}, uses),
-        "each": [_trimmed(variables, uses) for variables in each],
+        "each": [[numbers[template], _trimmed(variables, uses)] for template, variables in wanted],
         "strict": strict,
     }
     return _pool.run(job, limits or Limits())
@@ -107,6 +127,19 @@ def fields_used(template: str) -> dict[str, FieldUse]:
         SandboxError: the template cannot be read.
     """
     return dict(_uses.of(template))
+
+
+def merged_uses(given: Iterable[str]) -> dict[str, FieldUse]:
+    """The variables that any of the templates reads, each with the fields that any of them reads.
+
+    Raises:
+        SandboxError: one of them cannot be read.
+    """
+    merged: dict[str, FieldUse] = {}
+    for template in given:
+        for name, use in _uses.of(template).items():
+            merged[name] = use if name not in merged else merged[name] | use
+    return merged
 
 
 class _UsesByTemplate:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
-import selectors
+import select
 import signal
 import subprocess
 import sys
@@ -110,11 +110,10 @@ class _Worker:
     def _send(self, value: dict, end: float) -> None:
         data = memoryview(pack(value))
         while data:
-            self._wait(self._writing, selectors.EVENT_WRITE, end)
             try:
                 data = data[os.write(self._writing.fileno(), data) :]
             except BlockingIOError:
-                continue
+                _wait(self._writing.fileno(), select.POLLOUT, end)
             except BrokenPipeError:
                 raise _Died(self.end()) from None
 
@@ -130,19 +129,27 @@ class _Worker:
     def _exactly(self, size: int, end: float) -> bytes:
         parts = bytearray()
         while len(parts) < size:
-            self._wait(self._reading, selectors.EVENT_READ, end)
-            with contextlib.suppress(BlockingIOError):
+            try:
                 part = os.read(self._reading.fileno(), min(size - len(parts), 1 << 20))
-                if not part:
-                    raise _Died(self.end())
-                parts += part
+            except BlockingIOError:
+                _wait(self._reading.fileno(), select.POLLIN, end)
+                continue
+            if not part:
+                raise _Died(self.end())
+            parts += part
         return bytes(parts)
 
-    def _wait(self, pipe, event: int, end: float) -> None:
-        with selectors.DefaultSelector() as selector:
-            selector.register(pipe, event)
-            if not selector.select(max(0.0, end - time.monotonic())):
-                raise TimeoutError
+
+def _wait(pipe: int, event: int, end: float) -> None:
+    """Until the pipe is ready.
+
+    Raises:
+        TimeoutError: the time is over.
+    """
+    waiting = select.poll()
+    waiting.register(pipe, event)
+    if not waiting.poll(max(0.0, end - time.monotonic()) * 1000):
+        raise TimeoutError
 
 
 class Pool:

@@ -7,7 +7,7 @@ import pytest
 from recflow.errors import SandboxError, SandboxLimit
 from recflow.llm.chat import estimate_tokens
 from recflow.llm.prompts import DEFAULT_TEMPLATE, PromptOptions, PromptTemplate, build_messages
-from recflow.llm.records import Shape, harmless, shown_item
+from recflow.llm.records import Shape, harmless, shown_feedback, shown_item
 
 USER = {"UserId": "u1", "Labels": {"age": 30, "likes": ["space", "robots"]}, "Comment": "A reader"}
 LIKED = [
@@ -149,6 +149,33 @@ def test_item_text_is_made_harmless(text, shown):
 def test_labels_are_made_harmless_at_every_depth():
     item = shown_item({"ItemId": "a", "Labels": {"k\n": ["```x", {"d": "<|e|>"}]}}, Shape(), "a")
     assert item["Labels"] == {"k": ["'''x", {"d": "‹|e|>"}]}
+
+
+def test_only_the_fields_a_template_wants_are_made():
+    assert shown_item(ITEMS[0], Shape(), "1", fields={"ItemId", "text"}) == {
+        "ItemId": "1",
+        "text": "Alien; scifi, horror; tags: x; year: 1979",
+    }
+    assert shown_feedback(LIKED[1], Shape(), "h1", fields={"Comment"}) == {
+        "FeedbackType": "read",
+        "Comment": "Dune",
+    }
+    whole = shown_feedback(LIKED[0], Shape(), "h1", fields={"Item"})["Item"]
+    assert whole == shown_item(LIKED[0], Shape(), "h1")  # what is read of it cannot be told
+
+
+@pytest.mark.parametrize(
+    ("item", "text"),
+    [
+        ({"Comment": " Alien \n", "Labels": {"b": ["x", "", None], "a": {}}}, "Alien; b: x"),
+        ({"Comment": "Alien", "Categories": ["Alien"]}, "Alien"),  # said once
+        ({"Comment": "```", "Labels": "<|system|>"}, "'''; ‹|system|>"),
+        ({"Comment": "\u200b\u200b"}, "x"),  # nothing that can be seen
+        ({"Labels": {"vector": [0.5] * 8, "few": [0.5] * 7}}, "few: " + ", ".join(["0.5"] * 7)),
+    ],
+)
+def test_description_is_one_harmless_line_in_words(item, text):
+    assert shown_item(item | {"ItemId": "x"}, Shape(), "1")["text"] == text
 
 
 async def test_only_configured_fields_stand_in_the_description():

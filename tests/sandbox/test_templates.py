@@ -6,7 +6,16 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from recflow.errors import SandboxError
-from recflow.sandbox.templates import FieldUse, TemplateProblem, check, fields_used, render, render_many
+from recflow.sandbox.templates import (
+    FieldUse,
+    TemplateProblem,
+    check,
+    fields_used,
+    merged_uses,
+    render,
+    render_all,
+    render_many,
+)
 
 ITEM = {
     "ItemId": "m1",
@@ -116,6 +125,23 @@ def test_item_text_is_data_and_never_template_code():
 def test_many_sets_of_variables_are_rendered_in_one_trip():
     each = [{"item": item} for item in VARIABLES["items"]]
     assert render_many("{{ item.ItemId }}/{{ n }}", each, shared={"n": 3}) == ["m1/3", "m2/3"]
+
+
+def test_several_templates_are_rendered_in_one_trip_and_their_own_variables_go_first():
+    wanted = [
+        ("{{ n }}", {}),
+        ("{{ item.ItemId }}{{ n }}", {"item": {"ItemId": "a"}, "n": 2}),
+        ("{{ n }}", {}),
+    ]
+    assert render_all(wanted, shared={"n": 1}) == ["1", "a2", "1"]
+
+
+def test_fields_that_any_template_reads_are_merged():
+    uses = merged_uses(["{{ a.x }}{{ b.y }}", "{{ a.z }}{{ b }}", "{{ b | length }}"])
+    assert uses == {
+        "a": FieldUse(frozenset("xz"), counts_keys=False),
+        "b": FieldUse(None, counts_keys=True),
+    }
 
 
 def test_lone_surrogates_do_not_leave_the_sandbox():
