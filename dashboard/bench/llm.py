@@ -1,13 +1,13 @@
 """What a ranking by a language model adds to the model's own time, beside bare httpx calls in the same run.
 
 The stand-in plays the model in a process of its own, with a wait as a real one has. Each bare call sends the
-very body that a ranking sent; what is left is ours: records, prompt, guards, reading the answer, details.
+very body that a ranking sent; what is left is ours: records, prompt, guards, reading the answer, details. One
+at a time httpx has a single connection: with more of them it takes longer over each call.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import subprocess
 import sys
 import threading
@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
+import orjson
 from django.conf import settings
 
 from dashboard.bench.preview import history_in
@@ -43,6 +44,8 @@ SEED = 0
 THREADS = 4
 #: Rankings before anything is measured; as many users are taken in turn.
 WARM = 64
+#: Bare calls before anything is measured, at least.
+SETTLING = 8
 
 
 def run(
@@ -81,9 +84,9 @@ async def _report(
     n_rankings: int,
     in_flight: int,
 ) -> None:
-    async with httpx.AsyncClient(limits=httpx.Limits(max_connections=in_flight), timeout=60.0) as client:
-        try:
-            await one.get_ready(client)
+    try:
+        async with httpx.AsyncClient(timeout=60.0) as client:
+            await one.get_ready(client, in_flight=1)
             ranked, bare = [], []
             for place in range(n_pairs):
                 bare.append(await _ms(one.bare(place)))
@@ -96,7 +99,9 @@ async def _report(
             say(f"{'overhead':24}{added[0]:>10.2f}{added[1]:>10.2f}")
             say(f"ranking / bare at p50: {np.median(ranked) / np.median(bare):.3f}")
             say("")
-            await many.get_ready(client)
+        limits = httpx.Limits(max_connections=in_flight)
+        async with httpx.AsyncClient(limits=limits, timeout=60.0) as client:
+            await many.get_ready(client, in_flight)
             bare_rate = await _rate(many.bare, n_rankings, in_flight)
             rate = await _rate(many.rank, n_rankings, in_flight)
             say(f"{in_flight} in flight; the stand-in waits {many.latency_ms} ms")
@@ -104,8 +109,8 @@ async def _report(
             say(f"{'bare httpx calls':24}{bare_rate:>10.1f}")
             say(f"{'rankings':24}{rate:>10.1f}")
             say(f"rankings / bare: {rate / bare_rate:.3f}")
-        finally:
-            await close_clients()
+    finally:
+        await close_clients()
 
 
 def _library() -> Snapshot:
@@ -190,13 +195,17 @@ class _Endpoint:
         ctx.user = data_source.run(ctx, data_source.Settings())
         return ctx
 
-    async def get_ready(self, client: httpx.AsyncClient) -> None:
-        """Starts the sandbox, opens connections, and notes what the rankings send, word for word."""
+    async def get_ready(self, client: httpx.AsyncClient, in_flight: int) -> None:
+        """Starts the sandbox, opens connections, and notes what the rankings send, word for word.
+
+        Args:
+            in_flight: bare calls at the same time, so that httpx opens as many connections as it will need.
+        """
         self.client = client
         for done in await asyncio.gather(*(self.rank(place) for place in range(len(self.contexts)))):
             (call,) = done.details["calls"]
-            self.bodies.append(json.dumps(call["parameters"] | {"messages": call["messages"]}).encode())
-        await asyncio.gather(*(self.bare(place) for place in range(len(self.bodies))))
+            self.bodies.append(orjson.dumps(call["parameters"] | {"messages": call["messages"]}))
+        await _rate(self.bare, max(in_flight, SETTLING), in_flight)
 
     async def rank(self, place: int) -> Candidates:
         place %= len(self.contexts)
