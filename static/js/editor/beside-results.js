@@ -1,26 +1,23 @@
 /** Beside the list: the way of the chosen item, why another is not there, the live list, or what the user did lately. */
 import { html } from "../lib/html.js";
+import { Icon } from "../lib/icons.js";
 import { Journey } from "./journey.js";
-import { useEditorState } from "./store.js";
-import { dateTime } from "./wording.js";
+import { useEditor, useEditorState } from "./store.js";
+import { UserLens } from "./user-lens.js";
 
 export function Beside({ run }) {
   const traced = useEditorState((state) => state.traced);
   const explained = useEditorState((state) => state.explained);
   const compared = useEditorState((state) => state.compared);
-  const user = useEditorState((state) => state.user);
-  if (explained) return html`<aside className="beside" tabIndex="0" aria-label="Why not"><${Explanation} explained=${explained} flow=${run.flow} /></aside>`;
-  if (compared) return html`<aside className="beside" tabIndex="0" aria-label="Compared with the live version" data-testid="compared"><${Comparison} compared=${compared} /></aside>`;
-  if (traced) return html`<aside className="beside" tabIndex="0" aria-label="Journey of the item"><h3 className="beside-title">${traced.title || traced.item_id}</h3><${Journey} item=${traced} flow=${run.flow} /></aside>`;
-  if (!user || user.user_id !== run?.userId) return html`<aside className="beside" tabIndex="0" aria-label="About the user"><p className="empty-hint">Choose an item to see its way through the graph.</p></aside>`;
-  return html`<aside className="beside" tabIndex="0" aria-label="About the user">
-    <h3 className="beside-title">Recent feedback of ${user.user_id}</h3>
-    ${!user.known && html`<p className="empty-hint">Nobody with this ID is known.</p>`}
-    ${user.known && user.recent.length === 0 && html`<p className="empty-hint">No feedback yet: a cold start.</p>`}
-    <ul className="feedback-list">${user.recent.map((entry, index) => html`<li key=${index}>
-      <span className="tag">${entry.type}${entry.value !== null && entry.value !== undefined && entry.value !== 0 ? ` ${Number(entry.value.toFixed(2))}` : ""}</span>
-      <span className="feedback-title" title=${entry.item_id}>${entry.title || entry.item_id}</span><time>${dateTime(entry.time)}</time></li>`)}</ul>
-  </aside>`;
+  if (explained) return html`<aside className="beside" tabIndex="0" aria-label="Why not"><${BackToUser} /><${Explanation} explained=${explained} flow=${run.flow} /></aside>`;
+  if (compared) return html`<aside className="beside" tabIndex="0" aria-label="Compared with the live version" data-testid="compared"><${BackToUser} /><${Comparison} compared=${compared} /></aside>`;
+  if (traced) return html`<aside className="beside" tabIndex="0" aria-label="Journey of the item"><${BackToUser} /><h3 className="beside-title">${traced.title || traced.item_id}</h3><${Journey} item=${traced} flow=${run.flow} /></aside>`;
+  return html`<aside className="beside" tabIndex="0" aria-label="About the user" data-testid="lens"><${UserLens} run=${run} /></aside>`;
+}
+
+function BackToUser() {
+  const { store } = useEditor();
+  return html`<button type="button" className="icon-button is-back" aria-label="Back to the user" title="Back to the user" data-testid="back-to-user" onClick=${() => store.set({ traced: null, explained: null, compared: null })}><${Icon} name="close" size=${14} /></button>`;
 }
 
 function Comparison({ compared }) {

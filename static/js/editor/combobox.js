@@ -6,9 +6,10 @@ const PAUSE_MS = 120;
 
 /**
  * @param {{label: string, value: string, onValue: (value: string) => void, suggest: (text: string) => Promise<object[]>,
- *   describe: (found: object) => {value: string, words: string, beside?: string}, onEnter: (value: string) => void}} props
+ *   describe: (found: object) => {value: string, words: string, beside?: string}, onEnter: (value: string) => void,
+ *   onTake?: (option: {value: string, words: string}) => void}} props onTake: a suggestion was chosen, where that is more than writing it down
  */
-export function Combobox({ id, testId, label, placeholder, value, onValue, suggest, describe, onEnter }) {
+export function Combobox({ id, testId, label, placeholder, value, onValue, suggest, describe, onEnter, onTake = ({ value: taken }) => onValue(taken) }) {
   const listId = useId();
   const [found, setFound] = useState([]);
   const [open, setOpen] = useState(false);
@@ -32,7 +33,7 @@ export function Combobox({ id, testId, label, placeholder, value, onValue, sugge
     ask(event.target.value);
   };
   const take = (option) => {
-    onValue(option.value);
+    onTake(option);
     shut();
   };
   const shut = () => {

@@ -17,7 +17,7 @@ export function createComparing(editor, api) {
     try {
       const live = await liveFlow();
       if (!live) return show({ problem: "Nothing is live yet." });
-      const before = await editor.runAside(live.document, run.userId, run.items.length || TOP);
+      const before = await editor.runAside(live.document, run.userId, run.items.length || TOP, run.whatIf);
       show({ label: live.label, ...compareLists(before, run.items) });
     } catch (error) {
       show({ problem: error.message });

@@ -21,7 +21,7 @@ export function LastRun({ node }) {
   return html`
     ${!run && html`<p className="empty-hint">Not run yet. Enter a user below the canvas and press Run.</p>`}
     ${run && html`<dl className="facts">
-      <dt>For</dt><dd>${userId}</dd>
+      <dt>For</dt><dd>${userId || "an anonymous session"}</dd>
       <dt>State</dt><dd>${STATE_WORDS[run.state]}</dd>
       ${run.count !== undefined && html`<dt>Came out</dt><dd>${counted(run.count, run.unit)}</dd>`}
       ${run.ms !== undefined && html`<dt>Time</dt><dd>${duration(run.ms)}</dd>`}

@@ -1,29 +1,19 @@
 /** Bottom center of the canvas: for whom, and Run, which becomes Stop. */
 import { html } from "../lib/html.js";
 import { Icon } from "../lib/icons.js";
-import { Combobox } from "./combobox.js";
 import { isOver } from "./run-state.js";
 import { useEditor, useEditorState } from "./store.js";
+import { UserPicker } from "./user-picker.js";
 import { counted, duration } from "./wording.js";
 
 export function RunBar() {
   const editor = useEditor();
   const { store } = editor;
   const run = useEditorState((state) => state.run);
-  const userId = useEditorState((state) => state.userId);
   const link = useEditorState((state) => state.link);
   const busy = Boolean(run) && !isOver(run);
-  const take = async (kind) => {
-    const [found] = await editor.suggestUsers(kind, "", 1).catch(() => []);
-    if (found) editor.chooseUser(found.user_id);
-    else editor.refuse(kind === "cold" ? "Every user has feedback: there is no cold one." : "There are no users yet.");
-  };
   return html`<div className="run-bar" role="group" aria-label="Preview">
-    <${Combobox} id="user-id" testId="user-id" label="User ID" placeholder="User ID" value=${userId} onValue=${editor.chooseUser}
-      suggest=${(text) => editor.suggestUsers("prefix", text)} onEnter=${() => !busy && editor.run()}
-      describe=${(user) => ({ value: user.user_id, words: user.user_id, beside: counted(user.feedback ?? 0, "feedback").replace("feedbacks", "feedback") })} />
-    <button type="button" className="icon-button" aria-label="Take a random user" title="Random user" data-testid="random-user" onClick=${() => take("random")}><${Icon} name="shuffle" /></button>
-    <button type="button" className="icon-button" aria-label="Take a user without feedback" title="Cold user: no feedback yet" data-testid="cold-user" onClick=${() => take("cold")}><${Icon} name="snow" /></button>
+    <${UserPicker} busy=${busy} />
     ${busy
       ? html`<button type="button" className="button is-stop" data-testid="cancel" disabled=${run.cancelling} title="Stop (Ctrl+Alt+Enter)" onClick=${() => editor.cancel()}><${Icon} name="stop" size=${14} />${run.cancelling ? "Stopping" : "Stop"}</button>`
       : html`<button type="button" className="button is-run" data-testid="run" title="Run the drawing as it stands (Ctrl+Enter)" onClick=${() => editor.run()}><${Icon} name="play" size=${14} />Run</button>`}

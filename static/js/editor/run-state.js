@@ -1,20 +1,21 @@
 /** One run as the browser knows it: a reducer over the events of the WebSocket (docs/protocol.md). Pure. */
+import { AS_IT_IS } from "./what-if.js";
 
 /**
  * @typedef {{state: "queued"|"running"|"done"|"cached"|"failed"|"skipped"|"cancelled", count?: number,
  *   unit?: string, ms?: number, pinned?: boolean, share?: number, text?: string, message?: string, field?: string|null, reason?: string,
  *   top?: object[], warnings?: string[], details?: object|null}} NodeRun
  * @typedef {{requestId: string, runId: string|null, status: "sent"|"running"|"finished"|"cancelled"|"rejected"|"lost",
- *   seq: number, flow: object, userId: string, nodes: Object<string, NodeRun>, items: object[]|null, ms?: number,
+ *   seq: number, flow: object, userId: string, whatIf: import("./what-if.js").WhatIf, nodes: Object<string, NodeRun>, items: object[]|null, ms?: number,
  *   degraded: string[], note: string, problems: object[], cancelling: boolean}} Run
  */
 
 const OVER = new Set(["finished", "cancelled", "rejected", "lost"]);
 
 /** A run that was asked for and not yet answered. @returns {Run} */
-export function requestedRun({ requestId, flow, userId }) {
+export function requestedRun({ requestId, flow, userId, whatIf = AS_IT_IS }) {
   return {
-    requestId, flow, userId, runId: null, status: "sent", seq: 0, nodes: {}, items: null,
+    requestId, flow, userId, whatIf, runId: null, status: "sent", seq: 0, nodes: {}, items: null,
     degraded: [], note: "", problems: [], cancelling: false,
   };
 }

@@ -1,6 +1,7 @@
 /** The preview: runs the drawing on the canvas for a user and keeps up with what the server says of it. */
 import { openSocket } from "../lib/socket.js";
 import { freshId } from "./flow-document.js";
+import { AS_IT_IS, told, whom } from "./what-if.js";
 import { afterEvent, isOver, lostRun, requestedRun } from "./run-state.js";
 
 export function createRunning(store, api, path, editing) {
@@ -8,7 +9,7 @@ export function createRunning(store, api, path, editing) {
   let unanswered = null; // a request that went out over a socket that may drop before the answer
   const asides = new Map(); // runs that no canvas shows: request id -> {run, resolve, reject}
   const asked = new Map(); // lists of nodes that were asked for: node id -> {resolve, reject}
-  return { start, run, runAside, cancel, explain, outputOf, chooseUser, suggestUsers, suggestItems, trace };
+  return { start, run, runAside, cancel, explain, outputOf, chooseUser, learnUser, suggestUsers, suggestItems, trace };
 
   function start() {
     socket = openSocket(path, { onMessages: hear, onState: linkChanged });
@@ -16,21 +17,21 @@ export function createRunning(store, api, path, editing) {
 
   /** Run the unsaved drawing; with `until` only what that node needs. */
   function run({ until } = {}) {
-    const { flow, userId, run: last } = store.get();
+    const { flow, userId, whatIf, run: last } = store.get();
     if (last && !isOver(last)) return;
-    if (!userId.trim()) return editing.refuse("Enter the ID of a user first, or take a random one.");
-    const next = requestedRun({ requestId: freshId("r"), flow, userId: userId.trim() });
+    if (!userId.trim() && !whatIf.anonymous) return editing.refuse("Enter the ID of a user first, or take a random one.");
+    const next = requestedRun({ requestId: freshId("r"), flow, userId: whatIf.anonymous ? "" : userId.trim(), whatIf });
     store.set({ run: next, traced: null, explained: null, compared: null, refusal: null, drawerOpen: !until || store.get().drawerOpen });
-    const message = { type: "run", request_id: next.requestId, flow, user_id: next.userId, n: RESULTS, categories: [], ...(until && { until }) };
+    const message = { type: "run", request_id: next.requestId, flow, user_id: next.userId, n: RESULTS, categories: [], what_if: told(whatIf), ...(until && { until }) };
     unanswered = socket.send(message) ? message : null;
-    editing.announce(`Running for ${next.userId}.`);
-    learnUser(next.userId);
+    editing.announce(`Running for ${whom(next.userId, whatIf)}.`);
+    if (next.userId) learnUser(next.userId);
   }
 
   /** The list that another drawing gives a user, without touching the run on the canvas. */
-  function runAside(flow, userId, n = RESULTS) {
-    const begun = requestedRun({ requestId: freshId("r"), flow, userId });
-    socket.send({ type: "run", request_id: begun.requestId, flow, user_id: userId, n, categories: [] });
+  function runAside(flow, userId, n = RESULTS, whatIf = AS_IT_IS) {
+    const begun = requestedRun({ requestId: freshId("r"), flow, userId, whatIf });
+    socket.send({ type: "run", request_id: begun.requestId, flow, user_id: userId, n, categories: [], what_if: told(whatIf) });
     return new Promise((resolve, reject) => asides.set(begun.requestId, { run: begun, resolve, reject }));
   }
 
@@ -64,7 +65,7 @@ export function createRunning(store, api, path, editing) {
   }
 
   function chooseUser(userId) {
-    store.set({ userId });
+    store.set((state) => ({ userId, whatIf: userId.trim() === state.userId.trim() && !state.whatIf.anonymous ? state.whatIf : AS_IT_IS }));
   }
 
   async function suggestUsers(kind, query = "", n = 8) {

@@ -1,6 +1,7 @@
 /** What the editor knows: every key of the store with what it means and how it begins. */
 import { completed } from "./flow-document.js";
 import { emptyHistory } from "./history.js";
+import { AS_IT_IS } from "./what-if.js";
 
 export function initialState(record, { readOnly, mayPublish }) {
   const flow = completed(record.draft.document);
@@ -35,6 +36,7 @@ export function initialState(record, { readOnly, mayPublish }) {
     userId: "",
     exampleItem: "", // the item whose value expressions show
     traced: null, // the item whose way is lit: an item of the run's list
+    whatIf: AS_IT_IS, // feedback that is added or left out in previews only, or nobody in particular
     compared: null, // the run's list beside the live one: {label, entered, left, moved} or {waiting} or {problem}
     explained: null, // the answer to "why not X?"
     failing: {}, // node id -> what the log of calls says of a node that fails too often
