@@ -113,13 +113,18 @@ def _file(format_name: str, path: Path, kind: Kind | None) -> Source:
 
 
 def take_in(
-    source: Source, *, report: Callable[[int, int], None] = lambda done, size: None, batch: int = BATCH
+    source: Source,
+    *,
+    report: Callable[[int, int], None] = lambda done, size: None,
+    wrote: Callable[[Outcome, dict[Kind, int]], None] = lambda outcome, counts: None,
+    batch: int = BATCH,
 ) -> Outcome:
     """Import one source, going on where an interrupted import of the same content stopped.
 
     Args:
         source: what to import.
-        report: hears bytes done and bytes in all, now and then.
+        report: hears bytes done and bytes in all, now and then; may raise to stop the import here.
+        wrote: hears how many records each batch wrote, by kind.
         batch: records written by one transaction.
 
     Raises:
@@ -146,10 +151,12 @@ def take_in(
         progress.position = reader.position
         progress.rejected += len(rejects)
         with transaction.atomic(using=settings.CATALOGUE_DATABASE):
-            for kind, count in write_records(records).items():
-                outcome.counts[kind] += count
+            counts = write_records(records)
             progress.save()
+        for kind, count in counts.items():
+            outcome.counts[kind] += count
         outcome.rejected = progress.rejected
+        wrote(outcome, counts)
         records.clear()
         rejects.clear()
 

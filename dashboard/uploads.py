@@ -1,81 +1,84 @@
-"""Files that people send with a form: put on disk piece by piece, taken in like any other, then deleted."""
+"""Files that people send with a form: put on disk whole, one folder each, until an import is done with them.
+
+A folder belongs to whoever knows its name; sweep() takes away those that a process left behind when it died.
+"""
 
 from __future__ import annotations
 
-import json
 import shutil
-import tempfile
-from dataclasses import dataclass
-from itertools import islice
+import time
+import uuid
+from collections.abc import Collection
 from pathlib import Path
 
 from django.conf import settings
-from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 
-from dashboard.importing import KINDS, Outcome, sources, take_in
-from recflow.errors import BadRecord
-from recflow.interop.jsonl import Kind
+from dashboard.errors import NotFound
 
-#: Rows that could not be read, as many as a page shows.
-SHOWN_REJECTS = 20
-_FORMATS = {".jsonl": "jsonl", ".json": "jsonl", ".csv": "csv", ".tsv": "csv", ".txt": "csv"}
-
-
-@dataclass(frozen=True)
-class TakenIn:
-    """What came of an upload.
-
-    Args:
-        name: of the file, as it was sent.
-        outcome: what was written.
-        rejects: the first rows that could not be read: file, line, reason, text.
-    """
-
-    name: str
-    outcome: Outcome
-    rejects: list[dict[str, object]]
+#: A folder that nobody owns may still be being filled for so long.
+FILLED_WITHIN_S = 3_600.0
+#: What waits for somebody to try again is kept for so long.
+KEPT_S = 86_400.0
 
 
-def take_in_upload(upload: UploadedFile, kind: Kind | None) -> TakenIn:
-    """Import a file that was sent with a form.
+def place() -> Path:
+    """Where uploads are; also where Django puts them while they come in."""
+    found = settings.DATA_DIR / "uploads"
+    found.mkdir(parents=True, exist_ok=True)
+    return found
+
+
+def keep(upload: UploadedFile, name: str) -> str:
+    """Put an upload on disk under its name; returns its folder."""
+    folder = place() / uuid.uuid4().hex
+    folder.mkdir()
+    target = folder / name
+    try:
+        if isinstance(upload, TemporaryUploadedFile):  # on this disk already: gigabytes are not copied
+            shutil.move(upload.temporary_file_path(), target)
+        else:
+            with target.open("wb") as stream:
+                for chunk in upload.chunks():
+                    stream.write(chunk)
+    except BaseException:
+        forget(folder.name)
+        raise
+    return folder.name
+
+
+def find(folder: str, name: str) -> Path:
+    """Where a kept upload is.
 
     Raises:
-        BadRecord: it cannot be told what it holds, or it cannot be read as a whole.
+        NotFound: it was swept away.
     """
-    name = Path(upload.name or "upload").name
-    format_name = _format_of(name)
-    if (
-        format_name == "jsonl"
-        and kind is None
-        and not any(word.rstrip("s") in name.lower() for word in KINDS)
-    ):
-        raise BadRecord(f"{name} does not say what it holds: choose users, items or feedback")
-    place = settings.DATA_DIR / "uploads"
-    place.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=place))
-    try:
-        path = folder / name
-        with path.open("wb") as stream:
-            for chunk in upload.chunks():
-                stream.write(chunk)
-        (source,) = sources(format_name, path, kind)
-        outcome = take_in(source)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    return TakenIn(name, outcome, _first_rejects(outcome))
+    path = place() / folder / name
+    if not path.exists():
+        raise NotFound(f"The file {name} is no longer here: send it again")
+    return path
 
 
-def _format_of(name: str) -> str:
-    ending = Path(name.lower().removesuffix(".gz")).suffix
-    if ending not in _FORMATS:
-        raise BadRecord(
-            f"{name} is neither JSONL nor CSV: its name must end in .jsonl or .csv, or .gz after that"
-        )
-    return _FORMATS[ending]
+def forget(folder: str) -> None:
+    """Delete an upload."""
+    shutil.rmtree(place() / folder, ignore_errors=True)
 
 
-def _first_rejects(outcome: Outcome) -> list[dict[str, object]]:
-    if not outcome.rejected:
-        return []
-    with outcome.rejects_file.open(encoding="utf-8") as lines:
-        return [json.loads(line) for line in islice(lines, SHOWN_REJECTS)]
+def sweep(live: Collection[str], ended: Collection[str]) -> int:
+    """Delete what nobody needs any more; how many uploads that were.
+
+    Args:
+        live: folders of imports that wait, rest or run: they stay.
+        ended: folders of imports that may be tried again: they stay for a day.
+    """
+    now, gone = time.time(), 0
+    for entry in place().iterdir():
+        age_s = now - entry.stat().st_mtime
+        if entry.name in live or age_s < (KEPT_S if entry.name in ended else FILLED_WITHIN_S):
+            continue
+        if entry.is_dir():
+            forget(entry.name)
+        else:  # a file that was coming in when the server died
+            entry.unlink(missing_ok=True)
+        gone += 1
+    return gone

@@ -95,6 +95,9 @@ if CONFIGURATION.recflow.https:
 SESSION_COOKIE_NAME = "recflow_session"
 CSRF_COOKIE_NAME = "recflow_csrf"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+#: On the disk where imports read them, and where what a killed server left is swept away.
+FILE_UPLOAD_TEMP_DIR = DATA_DIR / "uploads"
+FILE_UPLOAD_TEMP_DIR.mkdir(exist_ok=True)
 
 #: Set by the playground command only: people on this machine need no login (dashboard/access.py).
 OPEN_ON_LOOPBACK = False

@@ -42,6 +42,7 @@ urlpatterns = [
     path("item", items_page.item, name="item"),
     path("data", data.data, name="data"),
     path("data/import", data.take_in, name="import"),
+    path("data/rejects/<int:job_id>.jsonl", data.rejects, name="rejects"),
     path("data/export/<str:kind>.jsonl", data.export, name="export"),
     path("data/purge", data.purge_data, name="purge"),
     path("tasks", tasks_page.page, name="tasks"),

@@ -29,6 +29,7 @@ router = Router(tags=["dashboard"])
 _STATUS = {
     JobState.QUEUED: "Pending",
     JobState.RUNNING: "Running",
+    JobState.PAUSED: "Suspended",
     JobState.DONE: "Complete",
     JobState.FAILED: "Failed",
     JobState.CANCELLED: "Suspended",

@@ -5,20 +5,26 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from django.http import HttpRequest
+from django.utils import timezone
 from ninja import Query, Router, Schema
 
 from dashboard import drafts
 from dashboard.active import active_flow
 from dashboard.api.editor import edit, view
-from dashboard.errors import BadRequest
-from dashboard.jobs import fitting, ledger, prepared, refreshing, snapshots
-from dashboard.models import LIVE, Job, PreparedList
+from dashboard.errors import BadRequest, Conflict
+from dashboard.jobs import fitting, ledger, prepared, refreshing, snapshots, taking_in
+from dashboard.jobs.kinds import PAUSABLE
+from dashboard.models import LIVE, Job, JobState, PreparedList
+from dashboard.outside.directory import current
 from dashboard.runs import models
 from recflow.engine.check import blocking, check, label_of
 from recflow.engine.flow import Flow, load_flow
 from recflow.engine.registry import FITTERS, ModelSpec
 
 router = Router()
+
+#: Kind of job -> what it makes, one by one.
+UNITS = {refreshing.KIND: "lists", taking_in.KIND: "rows"}
 
 
 class Wanted(Schema):
@@ -71,6 +77,19 @@ def cancel_job(request: HttpRequest, job_id: int) -> dict[str, Any]:
     return _job(ledger.cancel(job_id))
 
 
+@router.post("/jobs/{int:job_id}/pause", auth=edit)
+def pause_job(request: HttpRequest, job_id: int) -> dict[str, Any]:
+    job = ledger.find(job_id)
+    if job.kind not in PAUSABLE:
+        raise Conflict(f"{job.title} cannot be paused, for it would begin anew: cancel it instead")
+    return _job(ledger.pause(job_id))
+
+
+@router.post("/jobs/{int:job_id}/resume", auth=edit)
+def resume_job(request: HttpRequest, job_id: int) -> dict[str, Any]:
+    return _job(ledger.resume(job_id))
+
+
 @router.post("/jobs/{int:job_id}/retry", auth=edit)
 def retry_job(request: HttpRequest, job_id: int) -> dict[str, Any]:
     return _job(ledger.retry(job_id))
@@ -106,7 +125,42 @@ def _models(flow: Flow) -> list[tuple[ModelSpec, float]]:
 def _job(job: Job) -> dict[str, Any]:
     names = ("id", "kind", "key", "title", "state", "share", "text", "error", "asked_by", "attempts")
     times = ("created_at", "started_at", "finished_at")
-    return {name: getattr(job, name) for name in (*names, *times, "cancel_asked", "worker")}
+    flags = ("cancel_asked", "pause_asked", "worker")
+    return {name: getattr(job, name) for name in (*names, *times, *flags)} | {
+        "can_pause": job.kind in PAUSABLE,
+        **_made(job),
+    }
+
+
+def _made(job: Job) -> dict[str, Any]:
+    """What a job has made so far, how fast, and what models were paid for it.
+
+    ``made`` is null for jobs that make nothing one by one; ``rate`` is of this attempt alone.
+    """
+    unit = UNITS.get(job.kind)
+    if unit is None:
+        return {
+            "made": None,
+            "of": None,
+            "unit": "",
+            "rate": None,
+            "cost": None,
+            "cost_unknown": 0,
+            "currency": "",
+        }
+    until = job.finished_at or timezone.now()
+    seconds = (until - job.started_at).total_seconds() if job.started_at else 0.0
+    is_timed = seconds > 0 and job.state in (JobState.RUNNING, JobState.DONE)
+    is_paid = job.cost > 0 or job.cost_unknown > 0
+    return {
+        "made": job.made,
+        "of": job.parameters.get("users"),
+        "unit": unit,
+        "rate": round((job.made - job.made_before) / seconds, 2) if is_timed else None,
+        "cost": job.cost if is_paid and not job.cost_unknown else None,
+        "cost_unknown": job.cost_unknown,
+        "currency": current().limits.currency if is_paid else "",
+    }
 
 
 def _model(spec: ModelSpec, period_s: float) -> dict[str, Any]:

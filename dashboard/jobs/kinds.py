@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dashboard.evaluation import runs as evaluation
-from dashboard.jobs import fitting, refreshing, snapshots
+from dashboard.jobs import fitting, refreshing, snapshots, taking_in
 from dashboard.jobs.work import Work
 
 KINDS: dict[str, Callable[[Work], str]] = {
@@ -13,4 +13,7 @@ KINDS: dict[str, Callable[[Work], str]] = {
     refreshing.KIND: refreshing.run,
     snapshots.KIND: snapshots.run,
     evaluation.KIND: evaluation.run,
+    taking_in.KIND: taking_in.run,
 }
+#: Kinds whose jobs go on where they stopped; any other would begin anew, which is what cancelling is for.
+PAUSABLE = frozenset({refreshing.KIND, taking_in.KIND})

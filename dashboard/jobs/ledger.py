@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import socket
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, IntegerField, QuerySet, Value
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from dashboard.errors import Conflict, NotFound
@@ -56,10 +57,16 @@ def enqueue(
     raise Conflict(f"{title} is being started by somebody else: try again")
 
 
-def claim(worker: str, now: datetime | None = None) -> Job | None:
-    """The oldest waiting job, from now on this worker's; None when nothing waits."""
+def claim(worker: str, now: datetime | None = None, *, kinds: Collection[str] | None = None) -> Job | None:
+    """The oldest waiting job, from now on this worker's; None when nothing waits.
+
+    Args:
+        worker: who will work on it.
+        now: when it begins.
+        kinds: of these kinds only.
+    """
     now = now or timezone.now()
-    for number in Job.objects.filter(state=JobState.QUEUED).order_by("pk").values_list("pk", flat=True)[:50]:
+    for number in _waiting(kinds).order_by("pk").values_list("pk", flat=True)[:50]:
         job = Job.objects.filter(pk=number, state=JobState.QUEUED)
         # Only one of several workers finds the row still waiting.
         if job.update(
@@ -68,11 +75,17 @@ def claim(worker: str, now: datetime | None = None) -> Job | None:
             started_at=now,
             heartbeat_at=now,
             attempts=F("attempts") + 1,
+            made_before=F("made"),
             share=0.0,
             text="",
         ):
             return Job.objects.get(pk=number)
     return None
+
+
+def is_any_waiting(kinds: Collection[str]) -> bool:
+    """Whether a job of these kinds waits for a worker."""
+    return _waiting(kinds).exists()
 
 
 def beat(job_id: int, worker: str, now: datetime | None = None) -> bool:
@@ -94,10 +107,20 @@ def write_down(job: Job, worker: str, line: str) -> None:
 
 def must_stop(job_id: int, worker: str) -> str:
     """Why this worker has to stop working on the job, "" when it may go on."""
-    row = Job.objects.filter(pk=job_id).values_list("state", "worker", "cancel_asked").first()
+    asked = ("cancel_asked", "pause_asked")
+    row = Job.objects.filter(pk=job_id).values_list("state", "worker", *asked).first()
     if row is None or row[:2] != (JobState.RUNNING, worker):
         return "Another process has taken this job up"
-    return "The job was cancelled" if row[2] else ""
+    if row[2]:
+        return "The job was cancelled"
+    return "The job was paused" if row[3] else ""
+
+
+def add(job_id: int, worker: str, *, made: int = 0, cost: float = 0.0, cost_unknown: int = 0) -> bool:
+    """Count what a job has made and paid; each is added by itself, so several processes may do so at once."""
+    more = {"made": made, "cost": cost, "cost_unknown": cost_unknown}
+    sums = {name: F(name) + value for name, value in more.items() if value}
+    return not sums or _own(job_id, worker).update(**sums) == 1
 
 
 def finish(job_id: int, worker: str, text: str = "") -> bool:
@@ -111,25 +134,59 @@ def fail(job_id: int, worker: str, sentence: str) -> bool:
 
 
 def stop(job_id: int, worker: str) -> bool:
-    """The job was cancelled, and its worker has seen it."""
-    return _end(job_id, worker, JobState.CANCELLED)
+    """The worker has seen that it has to stop: the job is cancelled, or rests until somebody resumes it.
+
+    Somebody may have resumed it in between; then it waits again.
+    """
+    ended = {"state": JobState.CANCELLED, "finished_at": timezone.now()}
+    if _own(job_id, worker).filter(cancel_asked=True).update(**ended):
+        return True
+    if _rest(_own(job_id, worker).filter(pause_asked=True), JobState.PAUSED):
+        return True
+    return release(job_id, worker)
 
 
 def release(job_id: int, worker: str) -> bool:
     """Put a job back because this process ends; that is not the job's fault and no attempt."""
-    row = Job.objects.filter(pk=job_id, worker=worker, state=JobState.RUNNING).first()
-    if row is None:
-        return False
-    attempts = max(row.attempts - 1, 0)
-    return _own(job_id, worker).update(state=JobState.QUEUED, worker="", attempts=attempts) == 1
+    return _rest(_own(job_id, worker), JobState.QUEUED)
 
 
 def cancel(job_id: int) -> Job:
     """Cancel a job: at once while it waits, at its next check while it runs; a finished one stays."""
     find(job_id)
-    waiting = Job.objects.filter(pk=job_id, state=JobState.QUEUED)
-    if not waiting.update(state=JobState.CANCELLED, finished_at=timezone.now()):
+    resting = Job.objects.filter(pk=job_id, state__in=[JobState.QUEUED, JobState.PAUSED])
+    if not resting.update(state=JobState.CANCELLED, finished_at=timezone.now(), pause_asked=False):
         Job.objects.filter(pk=job_id, state=JobState.RUNNING).update(cancel_asked=True)
+    return find(job_id)
+
+
+def pause(job_id: int) -> Job:
+    """Let a job rest: at once while it waits, at its next check while it runs. What is done stays done.
+
+    Raises:
+        Conflict: it is over.
+    """
+    job = find(job_id)
+    live = Job.objects.filter(pk=job_id)
+    if not live.filter(state=JobState.QUEUED).update(state=JobState.PAUSED, pause_asked=True) and not (
+        live.filter(state__in=[JobState.RUNNING, JobState.PAUSED]).update(pause_asked=True)
+    ):
+        raise Conflict(f"Only a job that waits or runs can be paused; {job.title} is {job.state}")
+    return find(job_id)
+
+
+def resume(job_id: int) -> Job:
+    """Let a paused job go on where it stopped.
+
+    Raises:
+        Conflict: it is not paused.
+    """
+    job = find(job_id)
+    paused = Job.objects.filter(pk=job_id, pause_asked=True)
+    if not paused.filter(state=JobState.PAUSED).update(state=JobState.QUEUED, pause_asked=False) and not (
+        paused.filter(state=JobState.RUNNING).update(pause_asked=False)
+    ):
+        raise Conflict(f"Only a paused job can be resumed; {job.title} is {job.state}")
     return find(job_id)
 
 
@@ -149,6 +206,7 @@ def retry(job_id: int) -> Job:
                 worker="",
                 attempts=0,
                 cancel_asked=False,
+                pause_asked=False,
                 finished_at=None,
                 created_at=timezone.now(),
             )
@@ -170,6 +228,8 @@ def take_up_stale(now: datetime | None = None) -> int:
         same = Job.objects.filter(pk=job.pk, state=JobState.RUNNING, worker=job.worker)
         if job.cancel_asked:
             same.update(state=JobState.CANCELLED, finished_at=now)
+        elif job.pause_asked:
+            _rest(same, JobState.PAUSED)
         elif job.attempts >= MAX_ATTEMPTS:
             same.update(
                 state=JobState.FAILED,
@@ -200,11 +260,18 @@ def forget_old(kept: int = KEPT_JOBS) -> None:
     Job.objects.filter(pk__in=list(ended.values_list("pk", flat=True)[kept:])).delete()
 
 
-def split(job: Job, n_shards: int) -> None:
-    """Cut a job into parts; one that is cut already stays as it is."""
+def split(job: Job, firsts: Sequence[Any]) -> None:
+    """Cut a job into parts by where each begins; one that is cut already stays as it is."""
     with transaction.atomic():
         if not job.shards.exists():
-            Shard.objects.bulk_create(Shard(job=job, number=number) for number in range(n_shards))
+            Shard.objects.bulk_create(
+                Shard(job=job, number=number, first=first) for number, first in enumerate(firsts)
+            )
+
+
+def firsts(job: Job) -> list[Any]:
+    """Where each part begins, in order."""
+    return list(job.shards.order_by("number").values_list("first", flat=True))
 
 
 def undone(job: Job) -> list[int]:
@@ -217,6 +284,17 @@ def shard_done(job_id: int, number: int, process: str, count: int) -> None:
     Shard.objects.filter(job_id=job_id, number=number, done_at=None).update(
         done_at=timezone.now(), worker=process, count=count
     )
+
+
+def _waiting(kinds: Collection[str] | None) -> QuerySet[Job]:
+    waiting = Job.objects.filter(state=JobState.QUEUED)
+    return waiting if kinds is None else waiting.filter(kind__in=kinds)
+
+
+def _rest(jobs: QuerySet[Job], state: JobState) -> bool:
+    """Nobody works on it any more, and that was no attempt."""
+    attempts = Greatest(F("attempts") - 1, Value(0), output_field=IntegerField())
+    return jobs.update(state=state, worker="", attempts=attempts) == 1
 
 
 def _own(job_id: int, worker: str) -> QuerySet[Job]:

@@ -12,7 +12,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from dashboard.active import active_flow
-from dashboard.jobs import fitting, prepared, refreshing, snapshots
+from dashboard.jobs import fitting, ledger, prepared, refreshing, snapshots
 from dashboard.jobs.fitting import models_with_periods
 from dashboard.jobs.snapshots import data_version
 from dashboard.models import LIVE, Draft, Job, JobState
@@ -77,6 +77,7 @@ def plan_lists(flow: Flow, label: str) -> None:
 
     A model that is about to be fitted is waited for: its lists would be made again at once.
     """
+    drop_paused(label)
     fits = {fitting.key_of(spec) for spec in fitting.models_of_flow(flow)}
     if Job.objects.filter(state__in=LIVE, key__in=fits | {refreshing.KIND}).exists():
         return
@@ -94,6 +95,13 @@ def plan_lists(flow: Flow, label: str) -> None:
         refreshing.ask(PLANNER)
     elif prepared.wanted(1):
         refreshing.ask_for_wanted(PLANNER)
+
+
+def drop_paused(label: str) -> None:
+    """Cancel a paused refresh of a version that is no longer active: its lists will never be asked for."""
+    for job in Job.objects.filter(key=refreshing.KIND, state=JobState.PAUSED):
+        if job.parameters.get("version", label) != label:
+            ledger.cancel(job.pk)
 
 
 def is_new(catalogue: str) -> bool:

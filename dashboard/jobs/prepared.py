@@ -100,8 +100,8 @@ def fell_behind(user_ids: Sequence[str]) -> None:
 
 
 def wanted(n: int) -> list[str]:
-    """Users who wait for a list, who waits longest first."""
-    return list(WantedList.objects.order_by("asked_at_us").values_list("user_id", flat=True)[:n])
+    """Users who wait for a list, who was active last first."""
+    return list(WantedList.objects.order_by("-asked_at_us", "user_id").values_list("user_id", flat=True)[:n])
 
 
 def no_longer_wanted(user_ids: Sequence[str], before_us: int) -> None:

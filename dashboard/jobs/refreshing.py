@@ -1,8 +1,8 @@
 """Job kind "lists": the list of every active user, made by the active version and kept for serving.
 
-The users are cut into parts by the hash of their ids, so a part holds the same users in every snapshot and
-in every process. A part is computed over arrays where the flow allows it; a flow that asks other machines
-is run user by user, and only for users whose list is no longer what it was made of.
+The users are cut into parts, who was active last first (parts.py). A part is computed over arrays where the
+flow allows it; a flow that asks other machines is run user by user, and only for users whose list is no
+longer what it was made of. Parts that are done stay done when the job is paused or its process ends.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from math import ceil
+from typing import Any
 
 import numpy as np
 
 from dashboard.active import active_flow
-from dashboard.jobs import fitting, ledger, prepared
+from dashboard.jobs import fitting, ledger, parts, prepared
 from dashboard.jobs.prepared import MadeList
 from dashboard.jobs.snapshots import data_version
 from dashboard.jobs.work import Reporter, Work
@@ -35,6 +35,7 @@ from recflow.engine.executor import Run, Services, execute
 from recflow.engine.flow import Flow
 from recflow.engine.registry import NODE_TYPES
 from recflow.engine.settings import duration_seconds
+from recflow.nodes.outside import Asked, Outside
 from recflow.nodes.recommend import Settings as RecommendSettings
 
 KIND = "lists"
@@ -110,33 +111,51 @@ def _make_all(work: Work, flow: Flow, label: str, is_waiting: bool) -> tuple[int
     snapshot = store.snapshot(fresh=True)
     if work.job.parameters.get("version") != label:  # another version was activated since it was cut up
         work.job.shards.all().delete()
-        digest = digest_of(flow, data_version(snapshot.version))
-        began_us = now_us() - int(settings_of(flow).expire_s * 1e6) if is_waiting else now_us()
-        work.remember(version=label, digest=digest, began_us=began_us)
-    per_shard = SHARD_USERS_ASKING if is_waiting else SHARD_USERS
-    ledger.split(work.job, max(1, ceil(snapshot.n_users / per_shard)))
-    n_shards, left = work.job.shards.count(), ledger.undone(work.job)
+        cut_us = now_us()
+        per_part = SHARD_USERS_ASKING if is_waiting else SHARD_USERS
+        ledger.split(work.job, parts.cut(snapshot, cut_us, per_part))
+        work.remember(
+            version=label,
+            digest=digest_of(flow, data_version(snapshot.version)),
+            cut_us=cut_us,
+            began_us=cut_us - int(settings_of(flow).expire_s * 1e6) if is_waiting else cut_us,
+            users=len(active_users(snapshot, np.arange(snapshot.n_users, dtype=np.int32), flow)),
+        )
+    cut_us, firsts = work.job.parameters["cut_us"], ledger.firsts(work.job)
     made, degraded = 0, []
 
     def on_done(found: tuple[int, list[str]]) -> None:
-        nonlocal made, left
+        nonlocal made
         made += found[0]
         degraded.extend(sentence for sentence in found[1] if sentence not in degraded)
-        n_done = n_shards - len(ledger.undone(work.job))
-        work.progress(n_done / n_shards, f"{n_done} of {n_shards} parts, {made:,} lists")
+        n_done = len(firsts) - len(ledger.undone(work.job))
+        work.progress(n_done / len(firsts), f"{n_done:,} of {len(firsts):,} parts")
 
-    work.call_each("refreshing:make_shard", [(label, number, n_shards) for number in left], on_done)
+    begins = dict(enumerate(firsts))
+    calls = [
+        (label, number, cut_us, begins[number] if number else None, begins.get(number + 1))
+        for number in ledger.undone(work.job)
+    ]
+    work.call_each("refreshing:make_shard", calls, on_done)
     return made, degraded
 
 
-def make_shard(job_id: int, worker: str, label: str, number: int, n_shards: int) -> tuple[int, list[str]]:
+def make_shard(
+    job_id: int,
+    worker: str,
+    label: str,
+    number: int,
+    cut_us: int,
+    first: parts.Place | None,
+    following: parts.Place | None,
+) -> tuple[int, list[str]]:
     """Make the lists of one part in this process; how many, and what went wrong on the way."""
     snapshot = store.snapshot()
     flow, now_active = active_flow()
     if now_active != label:
         return 0, [f"{label} is no longer active"]
-    users = active_users(snapshot, users_of_shard(snapshot, number, n_shards), flow)
-    found = make_lists(flow, label, users, snapshot, Reporter(job_id, worker).check)
+    users = active_users(snapshot, parts.users_of_part(snapshot, cut_us, first, following), flow)
+    found = make_lists(flow, label, users, snapshot, Reporter(job_id, worker))
     ledger.shard_done(job_id, number, ledger.process_name(), len(users))
     return found
 
@@ -148,23 +167,10 @@ def make_wanted(job_id: int, worker: str, label: str) -> tuple[int, list[str]]:
     flow, _ = active_flow()
     user_ids = prepared.wanted(MAX_WANTED)
     found = snapshot.users.ids.find_many(user_ids)
-    made = make_lists(flow, label, found[found >= 0], snapshot, Reporter(job_id, worker).check)
+    made = make_lists(flow, label, found[found >= 0], snapshot, Reporter(job_id, worker))
     # Also those whom nobody knows: the fallback is all they can have.
     prepared.no_longer_wanted(user_ids, began_us)
     return made
-
-
-def users_of_shard(snapshot: Snapshot, number: int, n_shards: int) -> IndexVector:
-    """Rows of the users whose hash falls into the part; every user is in exactly one."""
-    arrays = snapshot.users.ids.arrays
-    bounds = [-(2**63) + (2**64 * place) // n_shards for place in (number, number + 1)]
-    first = np.searchsorted(arrays["hashes"], np.int64(bounds[0]))
-    last = (
-        len(arrays["hashes"])
-        if number + 1 == n_shards
-        else np.searchsorted(arrays["hashes"], np.int64(bounds[1]))
-    )
-    return np.sort(arrays["order"][first:last])
 
 
 def active_users(snapshot: Snapshot, users: IndexVector, flow: Flow) -> IndexVector:
@@ -180,17 +186,18 @@ def active_users(snapshot: Snapshot, users: IndexVector, flow: Flow) -> IndexVec
 
 
 def make_lists(
-    flow: Flow, label: str, users: IndexVector, snapshot: Snapshot, check: Callable[[], None]
+    flow: Flow, label: str, users: IndexVector, snapshot: Snapshot, reporter: Reporter
 ) -> tuple[int, list[str]]:
     """Make and keep the lists of some users; how many, and what went wrong on the way."""
     if nodes_that_wait(flow):
-        return _one_by_one(flow, label, users, snapshot, check)
+        return _one_by_one(flow, label, users, snapshot, reporter)
+    users = np.sort(users)  # rows of a block lie close to each other
     n = settings_of(flow).n
     digest = digest_of(flow, data_version(snapshot.version))
     size = block_users(snapshot.n_items)
     degraded: list[str] = []
     with ThreadPoolExecutor(2, thread_name_prefix="arithmetic") as pool:
-        of_blocks = BlockServices(models, pool, resources=services.resources, check=check)
+        of_blocks = BlockServices(models, pool, resources=services.resources, check=reporter.check)
         for start in range(0, len(users), size):
             block, now = users[start : start + size], now_us()
             lists, said = run_block(flow, block, snapshot, of_blocks, n=n, now=now)
@@ -204,11 +211,12 @@ def make_lists(
                 ],
                 now,
             )
+            reporter.add(made=len(block))
     return len(users), list(dict.fromkeys(degraded))
 
 
 def _one_by_one(
-    flow: Flow, label: str, users: IndexVector, snapshot: Snapshot, check: Callable[[], None]
+    flow: Flow, label: str, users: IndexVector, snapshot: Snapshot, reporter: Reporter
 ) -> tuple[int, list[str]]:
     """A run of the whole flow for each user whose list is too old or made of something else."""
     chosen, content = settings_of(flow), flow.content_hash()
@@ -221,10 +229,11 @@ def _one_by_one(
     there = prepared.digests(label, list(wanted), since_us)
     left = [user_id for user_id, digest in wanted.items() if there.get(user_id) != digest]
     degraded: list[str] = []
+    asked: list[Asked] = []
     with asyncio.Runner() as loop, ThreadPoolExecutor(2, thread_name_prefix="arithmetic") as pool:
-        own = replace(services, pool=pool)
+        own = replace(services, pool=pool, resources=_overheard(services.resources, asked.append))
         for start in range(0, len(left), AT_ONCE):
-            check()
+            reporter.check()
             now, together = now_us(), left[start : start + AT_ONCE]
             requests = [
                 RunRequest(histories[user_id], n=chosen.n, now=now, use_pins=False) for user_id in together
@@ -238,7 +247,29 @@ def _one_by_one(
                 for user_id, run in zip(together, runs, strict=True)
             ]
             prepared.put(label, lists, now)
+            costs = [one.cost for one in asked]
+            asked.clear()
+            known = [cost for cost in costs if cost is not None]
+            reporter.add(made=len(lists), cost=sum(known), cost_unknown=len(costs) - len(known))
     return len(left), list(dict.fromkeys(degraded))
+
+
+def _overheard(resources: Mapping[str, Any], hear: Callable[[Asked], None]) -> dict[str, Any]:
+    """The same resources; ``hear`` is told of everything that nodes ask other machines."""
+    outside_for = resources.get("outside")
+    if outside_for is None:
+        return dict(resources)
+
+    async def overheard(request: RunRequest) -> Outside:
+        outside = await outside_for(request)
+
+        def record(asked: Asked) -> None:
+            hear(asked)
+            outside.record(asked)
+
+        return replace(outside, record=record)
+
+    return {**resources, "outside": overheard}
 
 
 async def _together(flow: Flow, requests: list[RunRequest], snapshot: Snapshot, own: Services) -> list[Run]:

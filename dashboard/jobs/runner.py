@@ -11,7 +11,8 @@ from contextlib import contextmanager
 
 from django.db import connections
 
-from dashboard.jobs import ledger
+from dashboard.evaluation import runs as evaluation
+from dashboard.jobs import ledger, taking_in
 from dashboard.jobs.kinds import KINDS
 from dashboard.jobs.work import Work
 from dashboard.models import Job
@@ -25,22 +26,62 @@ LOOK_EVERY_S = 1.0
 PLAN_EVERY_S = 10.0
 #: Threads of the embedded runner: arithmetic uses all cores from one, the other fills its pauses.
 THREADS = 2
+#: Jobs that people wait for but nothing else does: they take their turn beside fits and lists.
+ASIDE = frozenset({evaluation.KIND, taking_in.KIND})
+#: The others, one at a time, for lists are made of models.
+MAIN = frozenset(KINDS) - ASIDE
 
 
 def run_until(
-    stop: threading.Event, executor: Executor, plan: Callable[[], None] = lambda: None, window: int = 4
+    stop: threading.Event,
+    executor: Executor,
+    plan: Callable[[], None] = lambda: None,
+    window: int = THREADS,
+    aside: Executor | None = None,
 ) -> None:
-    """Do jobs as they come until ``stop`` is set; one at a time.
+    """Do jobs as they come until ``stop`` is set: two lanes, and in each one job at a time.
 
-    A job that is interrupted goes back to the ledger for whoever comes next.
+    A measurement of an hour or a file of gigabytes must not make lists old. What is done aside takes one of
+    the executor's threads, so both lanes together keep no more of them busy than there are. A job that is
+    interrupted goes back to the ledger for whoever comes next.
 
     Args:
         stop: ends it.
         executor: where arithmetic runs.
         plan: asks for what is due; called every ten seconds.
         window: parts of a job handed out at a time.
+        aside: threads of this process for the second lane; by default the executor has some.
     """
     worker = ledger.worker_name()
+
+    def next_aside() -> None:
+        """Claimed only here, in a thread that is free: a claimed job has to give signs of life."""
+        if (job := ledger.claim(f"{worker}:aside", kinds=ASIDE)) is not None:
+            do(job, f"{worker}:aside", executor, window=window, stop=stop)
+
+    def look_main() -> bool:
+        job = ledger.claim(worker, kinds=MAIN)
+        if job is not None:
+            do(job, worker, executor, window=window, stop=stop)
+        return job is not None
+
+    def look_aside() -> bool:
+        if not ledger.is_any_waiting(ASIDE):
+            return False
+        (aside or executor).submit(_closing, next_aside).result()
+        return True
+
+    lanes = [
+        threading.Thread(target=_look, args=(stop, look), name=name, daemon=True)
+        for name, look in (("main-lane", look_main), ("aside-lane", look_aside))
+    ]
+    for lane in lanes:
+        lane.start()
+    try:
+        if (swept := taking_in.sweep()) > 0:
+            logger.info("%d uploads that were left behind are gone", swept)
+    except OSError:
+        logger.exception("Uploads that were left behind could not be swept away")
     planned_at = -PLAN_EVERY_S
     while not stop.is_set():
         try:
@@ -48,16 +89,35 @@ def run_until(
             if time.monotonic() - planned_at >= PLAN_EVERY_S:
                 planned_at = time.monotonic()
                 plan()
-            if (job := ledger.claim(worker)) is not None:
-                do(job, worker, executor, window=window, stop=stop)
-                continue
         except Exception:  # a database that is away for a moment must not end the runner
             logger.exception("The runner of jobs goes on after an error")
         stop.wait(LOOK_EVERY_S)
+    for lane in lanes:
+        lane.join()
+
+
+def _look(stop: threading.Event, look: Callable[[], bool]) -> None:
+    """One lane: do what waits, and rest for a moment when nothing does."""
+    while not stop.is_set():
+        try:
+            if look():
+                continue
+        except Exception:  # as above
+            logger.exception("The runner of jobs goes on after an error")
+        stop.wait(LOOK_EVERY_S)
+    connections.close_all()
+
+
+def _closing(call: Callable[[], None]) -> None:
+    """In a thread of an executor: its connections are given back when the job is over."""
+    try:
+        call()
+    finally:
+        connections.close_all()
 
 
 def do(
-    job: Job, worker: str, executor: Executor, *, window: int = 4, stop: threading.Event | None = None
+    job: Job, worker: str, executor: Executor, *, window: int = THREADS, stop: threading.Event | None = None
 ) -> None:
     """Do one claimed job to its end, whatever that is."""
     work = Work(job, worker, executor, window)

@@ -42,8 +42,12 @@ class Reporter:
             self._next_write = now + WRITE_EVERY_S
             ledger.progress(self.job_id, self.worker, share, text)
 
+    def add(self, **counts: Any) -> None:
+        """Count what was made and paid; see ``ledger.add``."""
+        ledger.add(self.job_id, self.worker, **counts)
+
     def check(self) -> None:
-        """Stop here if the job was cancelled or taken up by another process.
+        """Stop here if the job was cancelled, paused or taken up by another process.
 
         Raises:
             RunCancelled: it was.
@@ -81,6 +85,9 @@ class Work:
 
     def progress(self, share: float, text: str) -> None:
         self._reporter.progress(share, text)
+
+    def add(self, **counts: Any) -> None:
+        self._reporter.add(**counts)
 
     def check(self) -> None:
         self._reporter.check()

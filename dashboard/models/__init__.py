@@ -14,8 +14,8 @@ from dashboard.models.catalogue import (
 )
 from dashboard.models.evaluation import Evaluation
 from dashboard.models.flows import Activation, ActiveVersion, Draft, Flow, FlowVersion
-from dashboard.models.jobs import LIVE, Job, JobState, Shard
-from dashboard.models.prepared import PreparedList, WantedList
+from dashboard.models.jobs import LIVE, DailyCount, Job, JobState, Shard
+from dashboard.models.prepared import ListVersion, PreparedList, WantedList
 from dashboard.models.services import (
     CallCount,
     CallLogEntry,
@@ -33,6 +33,7 @@ __all__ = [
     "CallLogEntry",
     "CatalogueChange",
     "CatalogueVersion",
+    "DailyCount",
     "Draft",
     "Evaluation",
     "Feedback",

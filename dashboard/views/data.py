@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
@@ -15,11 +15,14 @@ from dashboard.access import page
 from dashboard.catalogue.purging import PURGED, purge
 from dashboard.errors import BadRequest, NotAllowed, NotFound, status_of
 from dashboard.importing import KINDS
-from dashboard.uploads import take_in_upload
+from dashboard.jobs import taking_in
+from dashboard.models import LIVE
 from dashboard.views.pages import message
 from recflow.errors import RecflowError
 
 logger = logging.getLogger(__name__)
+
+JSONL = "application/x-ndjson; charset=utf-8"
 
 
 @page
@@ -37,10 +40,25 @@ def take_in(request: HttpRequest) -> HttpResponse:
         if (upload := request.FILES.get("file")) is None:
             raise BadRequest("Choose a file first")
         kind = next((name for name in KINDS if name == request.POST.get("kind")), None)
-        taken = take_in_upload(upload, kind)
+        job = taking_in.ask(upload, kind, request.person.name)
     except RecflowError as error:
         return _shown(request, status=status_of(error), import_problem=error.message)
-    return _shown(request, taken=taken)
+    return redirect(f"{reverse('data')}?import={job.pk}#import")
+
+
+@page
+@require_GET
+def rejects(request: HttpRequest, job_id: int) -> HttpResponse:
+    """The rows of an import that could not be read, one JSON object a line."""
+    if not request.person.may("edit"):
+        return message(request, NotAllowed(f"{request.person.name} may not export data"))
+    try:
+        path = taking_in.rejects_of(job_id)
+    except NotFound as error:
+        return message(request, error)
+    return FileResponse(
+        path.open("rb"), as_attachment=True, filename=f"rejected-{path.name}", content_type=JSONL
+    )
 
 
 @page
@@ -51,9 +69,7 @@ def export(request: HttpRequest, kind: str) -> HttpResponse:
     if kind not in exporting.READERS:
         return message(request, NotFound(f"There are no {kind}: export users, items or feedback"))
     headers = {"Content-Disposition": f'attachment; filename="{kind}.jsonl"', "X-Accel-Buffering": "no"}
-    return StreamingHttpResponse(
-        exporting.jsonl(kind), content_type="application/x-ndjson; charset=utf-8", headers=headers
-    )
+    return StreamingHttpResponse(exporting.jsonl(kind), content_type=JSONL, headers=headers)
 
 
 @page
@@ -76,9 +92,12 @@ def purge_data(request: HttpRequest) -> HttpResponse:
 
 
 def _shown(request: HttpRequest, *, status: int = 200, **more: Any) -> HttpResponse:
+    imports = taking_in.newest()
     context = {
         "counts": overview.counts(),
         "kinds": KINDS,
+        "imports": imports,
+        "is_importing": any(one.job.state in LIVE for one in imports),
         "purgeable": PURGED,
         "may_edit": request.person.may("edit"),
         "may_purge": request.person.may("publish"),

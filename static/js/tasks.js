@@ -4,7 +4,7 @@ import { ago, duration } from "./lib/times.js";
 
 const BUSY_MS = 1000;
 const IDLE_MS = 5000;
-const STATES = { queued: ["Waiting", "is-waiting"], running: ["Running", "is-running"], done: ["Done", "is-done"], failed: ["Failed", "is-failed"], cancelled: ["Cancelled", "is-cancelled"] };
+const STATES = { queued: ["Waiting", "is-waiting"], running: ["Running", "is-running"], paused: ["Paused", "is-waiting"], done: ["Done", "is-done"], failed: ["Failed", "is-failed"], cancelled: ["Cancelled", "is-cancelled"] };
 
 const page = JSON.parse(document.getElementById("page-data").textContent);
 const api = createApi(page.api);
@@ -38,16 +38,15 @@ async function follow() {
 
 /** @returns {boolean} does anything run or wait? */
 function show({ jobs, models, lists }) {
-  const isLive = (job) => job.state === "queued" || job.state === "running";
-  const live = jobs.filter(isLive);
+  const live = jobs.filter((job) => !isOver(job));
   announce(jobs);
   const shown = new Set(jobs.map((job) => job.id));
   for (const id of rows.keys()) if (!shown.has(id)) rows.delete(id);
   fill("running", live.map(jobRow), "Nothing runs. Jobs start by themselves when models or lists are due.");
-  fill("finished", jobs.filter((job) => !isLive(job)).map(jobRow), "Nothing has run yet.");
+  fill("finished", jobs.filter(isOver).map(jobRow), "Nothing has run yet.");
   fill("models", models.map((model) => modelRow(model, live)), "The live version needs no models.");
   fill("made", [listsRow(lists, live), snapshotRow(jobs, live)]);
-  return live.length > 0;
+  return live.some((job) => job.state !== "paused");
 }
 
 /** Put rows into a list, moving no node that is already where it belongs. */
@@ -85,17 +84,17 @@ function makeJobRow(id) {
   const read = async () => (lines.textContent = (await api.get(`/jobs/${id}`)).log || "Nothing written yet.");
   log.addEventListener("toggle", () => log.open && attempt(read));
   const update = (job) => {
-    const [words, look] = job.state === "running" && job.cancel_asked ? ["Stopping", "is-cancelled"] : STATES[job.state];
+    const [words, look] = stateOf(job);
     name.textContent = job.title;
     state.textContent = words;
     state.className = `tag ${look}`;
     by.textContent = job.asked_by && `asked by ${job.asked_by}`;
-    bar.hidden = job.state !== "running";
+    bar.hidden = job.state !== "running" && job.state !== "paused";
     bar.value = job.share;
     bar.ariaLabel = `Progress of ${job.title}`;
     text.textContent = about(job);
     error.textContent = job.error;
-    const now = `${job.state}${job.cancel_asked}`;
+    const now = `${job.state}${job.cancel_asked}${job.pause_asked}`;
     if (now !== was) actions.replaceChildren(...jobActions(job));
     if (log.open && (job.state === "running" || now !== was)) attempt(read);
     was = now;
@@ -103,16 +102,39 @@ function makeJobRow(id) {
   return { item, update };
 }
 
-function about({ state, text, share, created_at: asked, started_at: began, finished_at: ended }) {
-  if (state === "queued") return `since ${ago(asked)}`;
-  if (state === "running") return [`${Math.round(share * 100)} %`, text, duration(began, Date.now())].filter(Boolean).join(" · ");
-  return [text, ago(ended), began && state === "done" && duration(began, ended)].filter(Boolean).join(" · ");
+/** A running job that is to stop says so until its worker has seen it. */
+function stateOf({ state, cancel_asked: isStopping, pause_asked: isResting }) {
+  if (state === "running" && isStopping) return ["Stopping", "is-cancelled"];
+  if (state === "running" && isResting) return ["Pausing", "is-waiting"];
+  return STATES[state];
 }
 
-function jobActions({ id, state, title, cancel_asked: isStopping }) {
-  if (state === "queued" || (state === "running" && !isStopping)) return button("Cancel", () => api.post(`/jobs/${id}/cancel`), `Cancel ${title}`);
+function about(job) {
+  const { state, text, share, created_at: asked, started_at: began, finished_at: ended } = job;
+  if (state === "queued") return `since ${ago(asked)}`;
+  const far = `${Math.round(share * 100)} %`;
+  if (state === "running") return [far, text, ...madeOf(job), duration(began, Date.now())].filter(Boolean).join(" · ");
+  if (state === "paused") return [far, text, ...madeOf(job), "goes on where it stopped"].filter(Boolean).join(" · ");
+  return [text, ...madeOf(job), ago(ended), began && state === "done" && duration(began, ended)].filter(Boolean).join(" · ");
+}
+
+/** What a job has made, how fast, how long that will still take, and what it has cost. */
+function madeOf({ state, made, of, unit, rate, cost, cost_unknown: unpriced, currency }) {
+  if (!made && !cost && !unpriced) return [];
+  const count = `${made.toLocaleString()}${of ? ` of ${of.toLocaleString()}` : ""} ${unit}`;
+  const speed = rate ? `${rate >= 10 ? Math.round(rate).toLocaleString() : rate}/s` : "";
+  const left = state === "running" && rate && of > made ? `about ${duration(0, ((of - made) / rate) * 1000)} left` : "";
+  const paid = unpriced ? "cost unknown: the model has no price in Settings" : cost ? `${cost.toFixed(cost < 1 ? 4 : 2)} ${currency} so far` : "";
+  return [state === "done" && unit === "lists" ? "" : count, speed, left, state === "done" ? paid.replace(" so far", "") : paid];
+}
+
+function jobActions({ id, state, title, can_pause: canPause, cancel_asked: isStopping, pause_asked: isResting }) {
   if (state === "failed" || state === "cancelled") return button("Try again", () => api.post(`/jobs/${id}/retry`), `Try ${title} again`);
-  return [];
+  if (state === "done" || isStopping) return [];
+  const cancel = button("Cancel", () => api.post(`/jobs/${id}/cancel`), `Cancel ${title}`);
+  if (!canPause) return cancel;
+  if (isResting) return [...button("Resume", () => api.post(`/jobs/${id}/resume`), `Resume ${title}`), ...cancel];
+  return [...button("Pause", () => api.post(`/jobs/${id}/pause`), `Pause ${title}`), ...cancel];
 }
 
 function modelRow({ key, job_key: jobKey, label, about: words, versions, period_s: period }, live) {
@@ -166,15 +188,16 @@ function row(name, words, live, jobKey, tags, act, label) {
   return item;
 }
 
+const isOver = ({ state }) => state === "done" || state === "failed" || state === "cancelled";
 const start = (wanted) => api.post("/jobs", wanted);
 
 /** A screen reader hears what ended since the last look. */
 function announce(jobs) {
-  const ended = jobs.filter((job) => ["done", "failed", "cancelled"].includes(job.state) && rows.get(job.id)?.item.dataset.live === "1");
+  const ended = jobs.filter((job) => isOver(job) && rows.get(job.id)?.item.dataset.live === "1");
   if (ended.length) place("announcement").textContent = ended.map((job) => `${job.title}: ${STATES[job.state][0]}${job.error && `, ${job.error}`}`).join(". ");
   for (const job of jobs) {
     const item = rows.get(job.id)?.item;
-    if (item) item.dataset.live = job.state === "running" || job.state === "queued" ? "1" : "";
+    if (item) item.dataset.live = isOver(job) ? "" : "1";
   }
 }
 

@@ -21,14 +21,15 @@ refreshing.SHARD_USERS = 8
 pipe = Path(os.environ["HELD_PIPE"])
 
 
-def hold(job_id, worker, label, number, n_shards):
+def hold(job_id, worker, label, number, *part):
     if number == int(os.environ["HELD_SHARD"]) and is_first():
-        done = n_shards - int(os.environ["HELD_AFTER"])
-        while len(ledger.undone(ledger.find(job_id))) > done:
+        job = ledger.find(job_id)
+        left = len(ledger.firsts(job)) - int(os.environ["HELD_AFTER"])
+        while len(ledger.undone(job)) > left:
             threading.Event().wait(0.01)
         pipe.write_text(f"{os.getpid()}\n")
         threading.Event().wait()
-    return refreshing.make_shard_at_once(job_id, worker, label, number, n_shards)
+    return refreshing.make_shard_at_once(job_id, worker, label, number, *part)
 
 
 def is_first():

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
 from dashboard import activation, drafts, runs
 from dashboard.jobs import ledger, prepared
@@ -115,6 +117,42 @@ def test_a_job_is_cancelled_and_tried_again(editor, flow):
     assert (status, answer["message"]) == (
         409,
         "Only a failed or cancelled job can be tried again; Refresh the snapshot is queued",
+    )
+
+
+def test_a_refresh_is_paused_and_resumed_and_tells_how_fast_it_is_and_what_it_costs(editor, flow):
+    _, answer = post(editor, "/api/jobs", kind="lists")
+    job_id = answer["jobs"][0]["id"]
+    assert answer["jobs"][0]["can_pause"] is True
+    ledger.claim("w1")
+    began = timezone.now() - timedelta(seconds=20)
+    Job.objects.filter(pk=job_id).update(started_at=began, made_before=100, parameters={"users": 1_000})
+    ledger.add(job_id, "w1", made=300, cost=1.5)
+    (job,) = editor.get("/api/jobs").json()["jobs"]
+    assert (job["made"], job["of"], job["unit"], job["cost"], job["currency"]) == (
+        *(300, 1_000, "lists", 1.5),
+        "USD",
+    )
+    assert job["rate"] == pytest.approx(10.0, rel=0.1)  # 300 - 100 before this attempt, in 20 s
+    ledger.add(job_id, "w1", cost_unknown=1)
+    assert editor.get("/api/jobs").json()["jobs"][0]["cost"] is None
+    assert post(editor, f"/api/jobs/{job_id}/pause")[1]["pause_asked"] is True
+    ledger.stop(job_id, "w1")
+    assert editor.get("/api/jobs").json()["jobs"][0]["state"] == "paused"
+    assert post(editor, f"/api/jobs/{job_id}/resume")[1]["state"] == "queued"
+    status, answer = post(editor, f"/api/jobs/{job_id}/resume")
+    assert (status, answer["message"]) == (
+        409,
+        "Only a paused job can be resumed; Refresh the prepared lists is queued",
+    )
+
+
+def test_a_job_that_would_begin_anew_cannot_be_paused(editor, flow):
+    job_id = post(editor, "/api/jobs", kind="snapshot")[1]["jobs"][0]["id"]
+    status, answer = post(editor, f"/api/jobs/{job_id}/pause")
+    assert (status, answer["message"]) == (
+        409,
+        "Refresh the snapshot cannot be paused, for it would begin anew: cancel it instead",
     )
 
 

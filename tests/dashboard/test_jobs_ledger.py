@@ -86,14 +86,14 @@ def test_a_finished_job_stays_finished_when_somebody_cancels_it():
 def test_a_job_without_a_sign_of_life_waits_again_and_keeps_what_is_done():
     job = ask()
     ledger.claim("w1")
-    ledger.split(job, 3)
+    ledger.split(job, [0, 10, 20])
     ledger.shard_done(job.pk, 1, "w1", 10)
     assert ledger.take_up_stale() == 0  # the heartbeat is fresh
     assert ledger.take_up_stale(timezone.now() + LATER) == 1
     again = ledger.claim("w2")
     assert again == job
     assert ledger.undone(again) == [0, 2]
-    ledger.split(again, 5)  # cut already: nothing changes
+    ledger.split(again, [7])  # cut already: nothing changes
     assert again.shards.count() == 3
     assert "w1 gave no sign of life" in again.log
 
@@ -127,6 +127,84 @@ def test_a_silent_job_that_was_to_be_cancelled_is_not_taken_up():
     ledger.cancel(job.pk)
     ledger.take_up_stale(timezone.now() + LATER)
     assert states() == ["cancelled"]
+
+
+class TestPausing:
+    """A paused job rests until somebody resumes it, whatever becomes of processes in between."""
+
+    def test_a_waiting_job_rests_at_once_and_is_claimed_by_nobody(self):
+        job = ask()
+        assert ledger.pause(job.pk).state == "paused"
+        assert ledger.claim("w1") is None
+        assert ask() == job  # no second one takes its place
+        assert ledger.resume(job.pk).state == "queued"
+        assert ledger.claim("w1") == job
+
+    def test_a_running_job_rests_when_its_worker_has_seen_it_and_keeps_what_is_done(self):
+        job = ask()
+        ledger.claim("w1")
+        ledger.split(job, [0, 10])
+        ledger.shard_done(job.pk, 0, "w1", 10)
+        ledger.add(job.pk, "w1", made=10, cost=0.5)
+        ledger.pause(job.pk)
+        assert ledger.must_stop(job.pk, "w1") == "The job was paused"
+        assert ledger.stop(job.pk, "w1")
+        job.refresh_from_db()
+        assert (job.state, job.worker, job.attempts) == ("paused", "", 0)
+        ledger.resume(job.pk)
+        again = ledger.claim("w2")
+        assert (ledger.undone(again), again.made, again.made_before, again.cost) == ([1], 10, 10, 0.5)
+
+    def test_a_job_that_was_paused_and_whose_process_then_died_stays_paused(self):
+        job = ask()
+        ledger.claim("w1")
+        ledger.pause(job.pk)
+        assert ledger.take_up_stale(timezone.now() + LATER) == 0
+        assert states() == ["paused"]
+        assert ledger.take_up_stale(timezone.now() + 10 * LATER) == 0  # however long it rests
+        assert ledger.claim("w2") is None
+
+    def test_a_job_resumed_before_its_worker_stopped_waits_again(self):
+        job = ask()
+        ledger.claim("w1")
+        ledger.pause(job.pk)
+        ledger.resume(job.pk)
+        assert ledger.must_stop(job.pk, "w1") == ""
+        ledger.stop(job.pk, "w1")  # it had seen the pause already
+        assert states() == ["queued"]
+
+    def test_a_paused_job_can_be_cancelled_and_tried_again(self):
+        job = ask()
+        ledger.pause(job.pk)
+        assert ledger.cancel(job.pk).state == "cancelled"
+        assert ledger.retry(job.pk).pause_asked is False
+
+    def test_only_what_can_be_is_paused_and_resumed(self):
+        job = ask()
+        with pytest.raises(Conflict, match="Only a paused job can be resumed; Train fit:a is queued"):
+            ledger.resume(job.pk)
+        ledger.claim("w1")
+        ledger.finish(job.pk, "w1")
+        with pytest.raises(Conflict, match="waits or runs can be paused; Train fit:a is done"):
+            ledger.pause(job.pk)
+
+
+def test_only_whoever_has_the_job_counts_what_it_made():
+    job = ask()
+    ledger.claim("w1")
+    assert ledger.add(job.pk, "w1", made=3, cost_unknown=1)
+    assert not ledger.add(job.pk, "w2", made=3)
+    job.refresh_from_db()
+    assert (job.made, job.cost, job.cost_unknown) == (3, 0.0, 1)
+
+
+def test_a_worker_claims_jobs_of_its_kinds_only():
+    ask()
+    other = ledger.enqueue("import", "import:x", "Import x")
+    assert ledger.is_any_waiting({"import"})
+    assert ledger.claim("w1", kinds={"import"}) == other
+    assert ledger.claim("w1", kinds={"import"}) is None
+    assert not ledger.is_any_waiting({"import"})
 
 
 def test_a_job_given_back_has_lost_no_attempt():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,12 +12,14 @@ from django.utils import timezone
 
 from dashboard import activation, drafts, runs
 from dashboard.catalogue import writing
-from dashboard.jobs import ledger, planning, prepared, refreshing, runner
+from dashboard.jobs import ledger, parts, planning, prepared, refreshing, runner
 from dashboard.jobs.remote import call
 from dashboard.models import Job, PreparedList
 from dashboard.store import now_us, store
 from recflow.data.records import FeedbackRecord, ItemRecord, UserRecord
 from recflow.engine import registry
+from recflow.engine.executor import execute
+from recflow.nodes.outside import Asked, Outside
 from recflow.nodes.starters import STARTERS
 
 pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
@@ -114,8 +117,115 @@ def test_lists_are_kept_for_active_users_only_when_the_flow_says_so(readers, act
 
 def test_the_parts_of_a_refresh_hold_every_user_once(readers):
     snapshot = store.snapshot(fresh=True)
-    parts = [refreshing.users_of_shard(snapshot, number, 7) for number in range(7)]
-    assert sorted(np.concatenate(parts).tolist()) == list(range(snapshot.n_users))
+    firsts = [None, *parts.cut(snapshot, now_us(), 5)[1:], None]
+    found = [parts.users_of_part(snapshot, now_us(), *bounds) for bounds in pairwise(firsts)]
+    assert len(found) == 7  # 31 users by fives
+    assert sorted(np.concatenate(found).tolist()) == list(range(snapshot.n_users))
+
+
+class TestParts:
+    """Who was active last is in the first part, in every process and however many rows come meanwhile."""
+
+    @pytest.fixture
+    def cut_us(self):
+        """Four users, last active 3, 1, 2 and no days ago."""
+        now = now_us()
+        writing.put_items([ItemRecord("i")])
+        writing.put_feedback(
+            [
+                FeedbackRecord("like", user_id, "i", 1.0, now - days * DAY_US)
+                for user_id, days in (("three", 3), ("one", 1), ("two", 2))
+            ],
+            overwrite=True,
+        )
+        writing.put_users([UserRecord("never")])
+        return now
+
+    def users(self, snapshot, cut_us, *bounds):
+        return snapshot.users.ids.texts(parts.users_of_part(snapshot, cut_us, *bounds))
+
+    def test_users_are_ordered_by_their_last_activity(self, cut_us):
+        snapshot = store.snapshot(fresh=True)
+        (first, second) = parts.cut(snapshot, cut_us, 2)
+        assert self.users(snapshot, cut_us, None, None) == ["one", "two", "three", "never"]
+        assert self.users(snapshot, cut_us, None, second) == ["one", "two"]
+        assert self.users(snapshot, cut_us, second, None) == ["three", "never"]
+        assert first[0] == cut_us - DAY_US
+
+    def test_feedback_that_comes_while_the_job_lasts_moves_nobody(self, cut_us):
+        bounds = parts.cut(store.snapshot(fresh=True), cut_us, 2)[1]
+        writing.put_items([ItemRecord("new")])
+        writing.put_feedback([FeedbackRecord("like", "never", "new", 1.0, cut_us + 5)], overwrite=True)
+        snapshot = store.snapshot(fresh=True)
+        assert self.users(snapshot, cut_us, bounds, None) == ["three", "never"]
+
+    def test_without_users_there_is_one_empty_part(self, db):
+        snapshot = store.snapshot(fresh=True)
+        assert len(parts.cut(snapshot, now_us(), 2)) == 1
+        assert self.users(snapshot, now_us(), None, None) == []
+
+
+def test_a_refresh_begins_with_who_was_active_last(readers, activate, executor, monkeypatch):
+    monkeypatch.setattr(refreshing, "SHARD_USERS", 8)
+    label = activate(POPULAR)
+    writing.put_feedback([FeedbackRecord("like", "u07", "i39", 1.0, now_us())], overwrite=True)
+    refreshing.ask()
+    make_shard, made = refreshing.make_shard, []
+
+    def watched(*args):
+        found = make_shard(*args)
+        made.append(set(PreparedList.objects.filter(version=label).values_list("user_id", flat=True)))
+        return found
+
+    monkeypatch.setattr(refreshing, "make_shard", watched)
+    job = ledger.claim("w1")
+    runner.do(job, "w1", executor, window=1)
+    assert [len(users) for users in made] == [8, 16, 24, 31]
+    assert "u07" in made[0]
+    assert "quiet" not in made[2]
+    job.refresh_from_db()
+    assert (job.made, job.parameters["users"]) == (31, 31)
+
+
+def test_a_paused_refresh_goes_on_with_the_parts_that_are_left_after_a_restart(
+    readers, activate, executor, monkeypatch
+):
+    monkeypatch.setattr(refreshing, "SHARD_USERS", 8)
+    monkeypatch.setattr("dashboard.jobs.work.LOOK_EVERY_S", 0.0)
+    label = activate(POPULAR)
+    job = refreshing.ask()
+    make_shard, seen = refreshing.make_shard, []
+
+    def pause_after_the_first(*args):
+        made = make_shard(*args)
+        seen.append(args[3])
+        if len(seen) == 1:
+            ledger.pause(job.pk)
+        return made
+
+    monkeypatch.setattr(refreshing, "make_shard", pause_after_the_first)
+    runner.do(ledger.claim("w1"), "w1", executor, window=1)
+    job.refresh_from_db()
+    assert (job.state, job.made, seen) == ("paused", 8, [0])
+    ledger.take_up_stale(timezone.now() + timedelta(days=7))  # another process, a week later
+    planning.plan()
+    assert not do_all(executor)[0].finished_at
+    ledger.resume(job.pk)
+    do_all(executor)
+    job.refresh_from_db()
+    assert (job.state, job.made, seen) == ("done", 31, [0, 1, 2, 3])
+    assert prepared.count(label) == 31
+
+
+def test_a_paused_refresh_of_an_older_version_gives_way_to_the_new_one(readers, activate, executor):
+    activate(with_settings(POPULAR, "popular", score="-len(feedback)"))
+    job = refreshing.ask()
+    Job.objects.filter(pk=job.pk).update(parameters={"version": "9@9"})
+    ledger.pause(job.pk)
+    planning.plan()
+    job.refresh_from_db()
+    assert job.state == "cancelled"
+    assert Job.objects.filter(key="lists", state="queued").count() == 1
 
 
 def test_a_refresh_that_was_broken_off_goes_on_with_the_parts_that_are_left(
@@ -183,7 +293,7 @@ def test_a_refresh_begins_anew_when_another_version_became_active_on_the_way(rea
     job = refreshing.ask()
     ledger.claim("w1")
     Job.objects.filter(pk=job.pk).update(parameters={"version": "9@9", "digest": "x", "began_us": 0})
-    ledger.split(job, 2)
+    ledger.split(job, [[0, 0], [0, 1]])
     ledger.shard_done(job.pk, 0, "w1", 3)
     ledger.release(job.pk, "w1")
     label = activate(POPULAR)
@@ -197,7 +307,7 @@ def test_users_who_were_answered_without_a_list_get_one_of_their_own(readers, ac
     label = activate(POPULAR)
     for user_id in ("u03", "u03", "nobody"):
         prepared.want(user_id)
-    assert prepared.wanted(10) == ["u03", "nobody"]
+    assert prepared.wanted(10) == ["nobody", "u03"]  # who came last was active last
     refreshing.ask_for_wanted()
     do_all(executor)
     assert list(PreparedList.objects.values_list("version", "user_id")) == [(label, "u03")]
@@ -233,6 +343,26 @@ class TestAskingOtherMachines:
         writing.put_feedback([FeedbackRecord("like", "u05", "i39", 1.0, now_us())], overwrite=False)
         refreshing.ask()
         assert "31 lists, 1 of them made now" in do_all(executor)[-1].text
+
+    def test_what_models_are_paid_for_lists_is_counted(self, readers, activate, executor, monkeypatch):
+        async def outside_for(request):
+            return Outside(record=lambda asked: None)
+
+        async def together(flow, requests, snapshot, own):
+            runs_ = await asyncio.gather(*(execute(flow, one, snapshot, own) for one in requests))
+            outside = await own.resources["outside"](requests[0])
+            for one in requests:
+                cost = None if one.history.user_id == "u00" else 0.25
+                asked = Asked("Home", "n", "Ranker", "llm", "default", "m", "", "ok", cost=cost)
+                outside.record(asked)
+            return runs_
+
+        monkeypatch.setitem(runs.services.resources, "outside", outside_for)
+        monkeypatch.setattr(refreshing, "_together", together)
+        activate(CLASSIC)
+        refreshing.ask()
+        (job,) = do_all(executor)
+        assert (job.state, job.made, job.cost, job.cost_unknown) == ("done", 31, 7.5, 1)  # 30 x 0.25
 
 
 class TestPlanning:

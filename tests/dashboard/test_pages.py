@@ -5,17 +5,33 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import json
+import os
 import re
 import shutil
+import time
 from datetime import UTC, datetime
+from html import unescape
 
 import pytest
 from django.contrib.auth.models import User as Account
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import AsyncClient, Client
 
-from dashboard import accounts, activation, drafts, item_feedback, kept_rates, overview, rate_chart, runs
+from dashboard import (
+    accounts,
+    activation,
+    drafts,
+    importing,
+    item_feedback,
+    kept_rates,
+    overview,
+    rate_chart,
+    runs,
+    uploads,
+)
 from dashboard.catalogue import browsing, reading, writing
+from dashboard.jobs import ledger, runner, taking_in
+from dashboard.jobs.work import Work
 from dashboard.models import Feedback, Item, Job, PreparedList, User
 from dashboard.views.labels import labels_text
 from recflow.data.feedback import FeedbackRule, FeedbackRules
@@ -389,24 +405,107 @@ def upload(client, name, content, **fields):
     return client.post("/data/import", {"file": SimpleUploadedFile(name, content), **fields})
 
 
-def test_a_file_is_taken_in_and_rows_that_cannot_be_read_are_shown(browser, data_dir):
+def do_jobs():
+    """Do what waits, as the process beside the server does."""
+    with runner.embedded() as executor:
+        while (job := ledger.claim("w1")) is not None:
+            runner.do(job, "w1", executor)
+    return Job.objects.order_by("-pk").first()
+
+
+def test_a_file_is_taken_in_by_a_job_and_rows_that_cannot_be_read_are_shown(browser, data_dir):
     lines = b'{"UserId": "eve"}\n{"UserId": ""}\n{"UserId": "dan"}\n'
     answer = upload(browser, "users.jsonl", lines)
-    text = words(answer.content.decode())
-    assert "users.jsonl : 2 users, 0 items, 0 feedback" in text
-    assert "1 row could not be read" in text
+    job = Job.objects.get()
+    assert (answer.status_code, answer["Location"]) == (302, f"/data?import={job.pk}#import")
+    assert User.objects.count() == 0
+    assert "users.jsonl Queued" in words(browser.get("/data").content.decode())
+    assert do_jobs().text == "2 users, 0 items, 0 feedback; 1 row could not be read"
+    text = words(browser.get("/data").content.decode())
+    assert "users.jsonl Done 2 users, 0 items, 0 feedback by ada" in text
+    assert "1 row could not be read. Download them with the reasons." in text
     assert set(User.objects.values_list("user_id", flat=True)) == {"eve", "dan"}
     assert list((data_dir / "uploads").iterdir()) == []
 
 
+def test_rows_that_could_not_be_read_are_downloaded_with_the_reasons(browser):
+    upload(browser, "users.jsonl", b'{"UserId": "eve"}\n{"UserId": "\\u0000"}\n')
+    address = f"/data/rejects/{do_jobs().pk}.jsonl"
+    answer = browser.get(address)
+    (row,) = [json.loads(line) for line in b"".join(answer.streaming_content).splitlines()]
+    assert (row["line"], row["reason"]) == (1, "UserId may not hold a null character, got '\\x00'")  # from 0
+    assert person("viewer").get(address).status_code == 403
+    assert browser.get("/data/rejects/999.jsonl").status_code == 404
+
+
 def test_a_packed_table_says_by_its_header_what_it_holds(browser):
     upload(browser, "export.csv.gz", gzip.compress(b"item_id,comment\n1,One\n"))
+    assert do_jobs().state == "done"
     assert reading.get_item("1").comment == "One"
 
 
 def test_what_a_file_holds_can_be_chosen(browser):
-    assert upload(browser, "x.jsonl", b'{"ItemId": "1"}\n', kind="items").status_code == 200
+    upload(browser, "x.jsonl", b'{"ItemId": "1"}\n', kind="items")
+    assert do_jobs().text == "0 users, 1 items, 0 feedback"
     assert Item.objects.count() == 1
+
+
+def test_a_paused_import_goes_on_behind_the_last_whole_batch(browser, monkeypatch):
+    lines = b"".join(b'{"UserId": "u%d"}\n' % number for number in range(6))
+    monkeypatch.setitem(importing.take_in.__kwdefaults__, "batch", 2)
+    monkeypatch.setattr("dashboard.jobs.work.LOOK_EVERY_S", 0.0)
+    upload(browser, "users.jsonl", lines)
+    job = Job.objects.get()
+    remember = Work.remember
+
+    def pause_after_the_second_batch(work, **values):
+        remember(work, **values)
+        if values["rows"] == 4:
+            ledger.pause(job.pk)
+            work.check()
+
+    monkeypatch.setattr(Work, "remember", pause_after_the_second_batch)
+    paused = do_jobs()
+    assert (paused.state, paused.made, User.objects.count()) == ("paused", 4, 4)
+    ledger.resume(job.pk)
+    assert do_jobs().text == "6 users, 0 items, 0 feedback"
+    assert (Job.objects.get().state, User.objects.count()) == ("done", 6)
+    assert "went on behind byte" in Job.objects.get().log
+
+
+def test_uploads_that_nobody_needs_any_more_are_swept_away(browser, data_dir):
+    for name in ("users.jsonl", "users2.jsonl"):
+        upload(browser, name, b"{}")
+    live, ended = (uploads.place() / job.parameters["folder"] for job in Job.objects.order_by("pk"))
+    ledger.cancel(Job.objects.order_by("pk").last().pk)
+    lost, fresh, cut_off = (uploads.place() / name for name in ("lost", "fresh", "x.upload.jsonl"))
+    lost.mkdir()
+    fresh.mkdir()
+    cut_off.touch()
+
+    def swept_after(seconds):
+        for entry in (live, ended, lost, cut_off):
+            if entry.exists():
+                os.utime(entry, (time.time() - seconds,) * 2)
+        return taking_in.sweep()
+
+    assert swept_after(60) == 0
+    assert swept_after(2 * 3600) == 2  # lost and cut_off belong to nobody
+    assert swept_after(25 * 3600) == 1  # the cancelled import may be tried again for a day
+    assert sorted(uploads.place().iterdir()) == sorted([live, fresh])
+    again = ledger.retry(Job.objects.order_by("pk").last().pk)
+    ledger.cancel(Job.objects.order_by("pk").first().pk)
+    assert do_jobs().pk == again.pk
+    again.refresh_from_db()
+    assert again.error == "The file users2.jsonl is no longer here: send it again"
+
+
+def test_a_file_without_a_usable_header_fails_as_a_job_with_the_reason(browser):
+    upload(browser, "empty.csv", b"\n")
+    job = do_jobs()
+    assert job.state == "failed"
+    assert "empty.csv" in job.error
+    assert job.error in unescape(browser.get("/data").content.decode())
 
 
 @pytest.mark.parametrize(
@@ -414,7 +513,6 @@ def test_what_a_file_holds_can_be_chosen(browser):
     [
         ("x.jsonl", "x.jsonl does not say what it holds: choose users, items or feedback"),
         ("users.pdf", "users.pdf is neither JSONL nor CSV"),
-        ("empty.csv", "empty.csv"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused_with_the_reason(browser, name, sentence):

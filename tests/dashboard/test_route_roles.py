@@ -147,11 +147,14 @@ edit            POST    /api/flows/<int:flow_id>/restore
 edit            POST    /api/flows/<int:flow_id>/versions
 edit            POST    /api/jobs
 edit            POST    /api/jobs/<int:job_id>/cancel
+edit            POST    /api/jobs/<int:job_id>/pause
+edit            POST    /api/jobs/<int:job_id>/resume
 edit            POST    /api/jobs/<int:job_id>/retry
 edit            POST    /api/preview/external
 edit            POST    /api/preview/prompt/send
 edit            GET     /data/export/<str:kind>.jsonl
 edit            POST    /data/import
+edit            GET     /data/rejects/<int:job_id>.jsonl
 publish         POST    /api/flows/<int:flow_id>/activate
 publish         POST    /api/activations/<int:activation_id>/rollback
 publish         GET     /api/settings

@@ -1,4 +1,4 @@
-"""Run background jobs: fit models, refresh snapshots and lists. Several of these may run together."""
+"""Run background jobs: models, lists, measurements, imports. Several of these may run together."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from django.conf import settings
@@ -45,7 +46,11 @@ class Command(BaseCommand):
         address = options["scheduler"]
         try:
             with on_dask(address) if address else embedded() as executor:
-                run_until(stop, executor, plan, **({"window": DASK_WINDOW} if address else {}))
+                if not address:
+                    run_until(stop, executor, plan)
+                    return
+                with ThreadPoolExecutor(1, thread_name_prefix="aside") as here:
+                    run_until(stop, executor, plan, window=DASK_WINDOW, aside=here)
         except OSError as error:
             raise CommandError(f"No Dask scheduler answers at {address}: {error}") from error
 

@@ -1,0 +1,123 @@
+"""The runner's two lanes: what people wait for takes its turn beside fits and lists."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from dashboard.jobs import ledger, runner
+from dashboard.models import Job
+
+pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
+
+PATIENCE_S = 10.0
+
+
+@pytest.fixture
+def run(monkeypatch, settings, tmp_path):
+    """run(kinds, threads) starts the runner with these functions instead of the real ones."""
+    settings.DATA_DIR = tmp_path
+    monkeypatch.setattr(runner, "LOOK_EVERY_S", 0.01)
+    stop, threads = threading.Event(), []
+
+    def start(kinds, n_threads=2):
+        for kind, function in kinds.items():
+            monkeypatch.setitem(runner.KINDS, kind, function)
+
+        def lanes():
+            with ThreadPoolExecutor(n_threads) as executor:
+                runner.run_until(stop, executor)
+            runner.connections.close_all()
+
+        threads.append(threading.Thread(target=lanes))
+        threads[0].start()
+
+    yield start
+    stop.set()
+    for thread in threads:
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive()
+
+
+def until_over(*jobs):
+    for _ in range(1_000):
+        states = [job.state for job in Job.objects.filter(pk__in=[job.pk for job in jobs])]
+        if set(states) == {"done"}:
+            return
+        threading.Event().wait(0.01)
+    pytest.fail(f"Not done: {states}")
+
+
+def test_a_long_measurement_holds_up_no_fit(run):
+    may_end = threading.Event()
+    long = ledger.enqueue("evaluate", "evaluate:1", "Measure everything")
+    fit = ledger.enqueue("fit", "fit:a", "Train a")
+    run({"evaluate": lambda work: str(may_end.wait(PATIENCE_S)), "fit": lambda work: "fitted"})
+    until_over(fit)
+    long.refresh_from_db()
+    assert long.state == "running"
+    may_end.set()
+    until_over(long)
+
+
+def test_in_each_lane_one_job_is_done_at_a_time_in_the_order_of_asking(run):
+    said, running, most, lock = [], 0, 0, threading.Lock()
+
+    def job_of(lane):
+        def do(work):
+            nonlocal running, most
+            with lock:
+                running += 1
+                most = max(most, running)
+                said.append((lane, work.job.title))
+            threading.Event().wait(0.02)
+            with lock:
+                running -= 1
+            return ""
+
+        return do
+
+    jobs = [
+        ledger.enqueue(kind, f"{kind}:{n}", f"{kind} {n}", {"folder": "x"})
+        for n in range(3)
+        for kind in ("fit", "import")
+    ]
+    run({"fit": job_of("main"), "import": job_of("aside")})
+    until_over(*jobs)
+    assert [title for lane, title in said if lane == "main"] == ["fit 0", "fit 1", "fit 2"]
+    assert [title for lane, title in said if lane == "aside"] == ["import 0", "import 1", "import 2"]
+    assert most <= 2
+
+
+def part_of_test(job_id, worker, number):
+    ATWORK.append(number)
+    assert len(ATWORK) <= 2
+    threading.Event().wait(0.02)
+    ATWORK.remove(number)
+
+
+ATWORK: list = []
+
+
+def test_both_lanes_together_keep_no_more_threads_busy_than_there_are(run, monkeypatch):
+    """A job of the second lane takes a thread of the arithmetic for as long as it lasts."""
+    monkeypatch.setattr("dashboard.jobs.remote.call", lambda function, *args: part_of_test(*args))
+
+    def spread(work):
+        work.call_each("x:y", [(number,) for number in range(6)])
+        return "spread"
+
+    jobs = [
+        ledger.enqueue("lists", "lists", "Lists"),
+        ledger.enqueue("import", "import:1", "Import 1", {"folder": "x"}),
+    ]
+    run({"lists": spread, "import": lambda work: str(part_of_test(0, "", "aside"))})
+    until_over(*jobs)
+    assert Job.objects.filter(state="done").count() == 2
+
+
+def test_every_kind_of_job_is_in_exactly_one_lane():
+    assert set(runner.KINDS) == runner.MAIN | runner.ASIDE
+    assert not runner.MAIN & runner.ASIDE
