@@ -62,6 +62,7 @@ export function createRunning(store, api, path, editing) {
 
   function trace(item) {
     store.set((state) => ({ traced: state.traced?.item_id === item?.item_id ? null : item, explained: null, compared: null }));
+  /** What-if is about one user: another one is taken as they are. */
   }
 
   function chooseUser(userId) {
@@ -143,11 +144,12 @@ export function createRunning(store, api, path, editing) {
   function failAsked() {
     for (const waiting of asked.values()) waiting.reject(new Error("The connection dropped; try again."));
     asked.clear();
+  /** What is known of a user is asked for anew with each run: they may have done something since. */
   }
 
   async function learnUser(userId) {
     const user = await api.get(`/preview/users/${encodeURIComponent(userId)}`).catch(() => null);
-    if (store.get().run?.userId === userId) store.set({ user });
+    if (store.get().userId.trim() === userId && user) store.set({ user });
   }
 }
 
