@@ -1,6 +1,7 @@
 """The server's front door: who answers lifespan, static files, the hot route, pages and WebSockets.
 
-What is asked most passes fewest hands: static files and ``GET /api/recommend`` never reach Django.
+What is asked most passes fewest hands: static files, ``GET /api/recommend`` and feedback that is posted never
+reach Django.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from channels.routing import URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
 from django.conf import settings
 
-from dashboard.api import serve
+from dashboard.api import feeding, serve
 from dashboard.lifespan import lifespan
 from dashboard.limits import for_import, limit_body
 from dashboard.request_log import observed
@@ -31,6 +32,7 @@ IMPORTS = ("/data/import", "/api/bulk/")
 
 static_files = observed(StaticForEver(settings.STATIC_DIR, settings.STATIC_URL))
 pages = observed(limit_body(django))
+feedback = observed(limit_body(feeding.feed))
 imports = observed(AuthMiddlewareStack(limit_body(django, for_import)))
 sockets = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
 
@@ -43,6 +45,8 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
         await sockets(scope, receive, send)
     elif scope["path"].startswith(serve.PREFIX):
         await serve.recommend(scope, receive, send)
+    elif feeding.takes(scope):
+        await feedback(scope, receive, send)
     elif scope["path"].startswith("/static/"):
         await static_files(scope, receive, send)
     elif scope["path"].startswith(IMPORTS):

@@ -29,26 +29,33 @@ def unwrapped(error: HttpError) -> RecflowError:
 
 
 def read_json(request: HttpRequest) -> Any:
-    """The body of a request.
+    """The body of a request, as ``parse_json``."""
+    encoding = request.headers.get("Content-Encoding", "identity")
+    return parse_json(request.body, request.content_type, encoding)
+
+
+def parse_json(body: bytes, kind: str, encoding: str) -> Any:
+    """The value that a body holds; its size has been checked by limits.py.
+
+    Args:
+        body: as it came.
+        kind: what it is declared to be.
+        encoding: how it is packed, "identity" for not at all.
 
     Raises:
         TooLarge: it has more bytes than this server reads.
         BadRequest: it is no JSON.
     """
-    if request.content_type != "application/json":
-        raise BadRequest(
-            f"The body must be application/json, got {request.content_type or 'no content type'}"
-        )
+    if kind != "application/json":
+        raise BadRequest(f"The body must be application/json, got {kind or 'no content type'}")
     try:
-        return orjson.loads(_unpacked(request))
+        return orjson.loads(_unpacked(body, encoding.lower()))
     except orjson.JSONDecodeError as error:
         raise BadRequest(f"The body is not JSON: {error}") from error
 
 
-def _unpacked(request: HttpRequest) -> bytes:
+def _unpacked(body: bytes, encoding: str) -> bytes:
     most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    body = request.body  # its size has been checked by limits.py
-    encoding = request.headers.get("Content-Encoding", "identity").lower()
     if encoding == "identity":
         return body
     if encoding not in {"gzip", "deflate"}:

@@ -1,4 +1,7 @@
-"""Gorse's endpoints for feedback."""
+"""Gorse's endpoints for feedback.
+
+The server's front door takes POST and PUT /feedback by a shorter way (feeding.py); what they do is here.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from ninja import Router
 
 from dashboard.api.gorse import BadCursor, body_list, cursor_of, now_for_lists, page, page_size, records
 from dashboard.catalogue import reading, writing
-from dashboard.taste import note_new_taste
+from dashboard.catalogue.writing import FeedbackWrite
+from dashboard.serving.incoming import store_feedback
 from recflow.data.feedback import FeedbackRule
 from recflow.data.records import FeedbackRecord
 from recflow.errors import DataError
@@ -95,16 +99,24 @@ def list_feedback_on_item_of_type(
 
 
 def _store(request: HttpRequest, *, overwrite: bool) -> dict[str, int]:
-    rows = records(body_list(request), feedback_from)
+    write = write_of(body_list(request), overwrite=overwrite)
+    store_feedback([write])
+    return {"RowAffected": len(write.feedback)}
+
+
+def write_of(rows: list[dict[str, Any]], *, overwrite: bool) -> FeedbackWrite:
+    """What a request asks to be stored.
+
+    Raises:
+        BadRecord: a row cannot be.
+    """
     server = settings.CONFIGURATION.server
-    writing.put_feedback(
-        rows,
-        overwrite=overwrite,
+    return FeedbackWrite(
+        records(rows, feedback_from),
+        overwrite,
         insert_users=server.auto_insert_user,
         insert_items=server.auto_insert_item,
     )
-    note_new_taste(rows)
-    return {"RowAffected": len(rows)}
 
 
 def _page(request: HttpRequest, feedback_type: str | None) -> dict[str, Any]:

@@ -130,7 +130,11 @@ def body_object(request: HttpRequest) -> dict[str, Any]:
 
 def body_list(request: HttpRequest) -> list[dict[str, Any]]:
     """The body as a list of JSON objects."""
-    body = read_json(request)
+    return list_of_objects(read_json(request))
+
+
+def list_of_objects(body: Any) -> list[dict[str, Any]]:
+    """The value of a body, if it is a list of JSON objects."""
     if not isinstance(body, list) or not all(isinstance(entry, dict) for entry in body):
         raise BadRequest("The body must be a list of JSON objects")
     return body

@@ -1,7 +1,9 @@
 """Requests a second of GET /api/recommend beside a bare route of the same server, and under writes.
 
 The server is a process of its own, started as in production, over a made-up shop with a prepared list for
-every user. wrk drives it on 127.0.0.1.
+every user. wrk drives it on 127.0.0.1; writers keep to a timetable, so a slow server is seen as waiting and
+not as fewer writes. Where redis-server is installed, all is measured again with the lists in a Redis of its
+own: one that is in use is never touched.
 """
 
 from __future__ import annotations
@@ -15,15 +17,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
+import redis
+
+from dashboard.bench.requests import Lines, RequestFailed
+from dashboard.management.serving import open_port
 
 CONNECTIONS = 64
 WRITES_A_SECOND = 200
+#: Of the writers; each write reads before and after on the same connection.
+WRITERS = 32
 USERS = 1_000
 ITEMS = 2_000
 LIST_SIZE = 100
@@ -83,11 +90,28 @@ def run(say: Callable[[str], None], seconds: int) -> None:
     wrk = shutil.which("wrk")
     if wrk is None:
         raise BenchFailed("wrk is not installed: install the package wrk of your distribution")
-    with tempfile.TemporaryDirectory(prefix="recflow-bench-") as folder, _server(Path(folder)) as url:
-        say(f"{USERS:,} users with prepared lists, {CONNECTIONS} connections, {seconds} s a part")
-        _drive(wrk, url, "/api/recommend", 1, Path(folder))  # opens files, fills caches
+    say(f"{USERS:,} users with prepared lists, {CONNECTIONS} connections, {seconds} s a part")
+    say("SQLite")
+    _measure(say, wrk, seconds, {})
+    redis_server = shutil.which("redis-server")
+    if redis_server is None:
+        say("redis-server is not installed, so Redis was not measured")
+        return
+    with tempfile.TemporaryDirectory(prefix="recflow-bench-") as folder, _redis(redis_server, folder) as url:
+        say("SQLite, lists in Redis")
+        _measure(say, wrk, seconds, {"REDIS_URL": url})
+
+
+def _measure(say: Callable[[str], None], wrk: str, seconds: int, variables: dict[str, str]) -> None:
+    """One server with these variables of its environment."""
+    with (
+        tempfile.TemporaryDirectory(prefix="recflow-bench-") as name,
+        _server(Path(name), variables) as url,
+    ):
+        folder = Path(name)
+        _drive(wrk, url, "/api/recommend", 1, folder)  # opens files, fills caches
         # In turn, so that a neighbor on the machine hits both.
-        parts = [_drive(wrk, url, path, seconds, Path(folder)) for path in ("/bare", "/api/recommend") * 2]
+        parts = [_drive(wrk, url, path, seconds, folder) for path in ("/bare", "/api/recommend") * 2]
         bare, served = _mean(parts[0], parts[2]), _mean(parts[1], parts[3])
         say(f"{'':34}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'errors':>8}")
         say(_line("bare route", bare))
@@ -95,13 +119,13 @@ def run(say: Callable[[str], None], seconds: int) -> None:
         say(f"share of the bare route: {served.per_s / bare.per_s:.2f} (target: {LEAST_SHARE} at least)")
         if served.p99_ms > MOST_P99_MS:
             say(f"p99 is above {MOST_P99_MS:g} ms")
+        asyncio.run(_under_writes(say, wrk, url, seconds, folder))
         say("")
-        asyncio.run(_under_writes(say, wrk, url, seconds, Path(folder)))
 
 
 def serve_bench(say: Callable[[str], None]) -> None:
     """The server of the measurement; in its own process, over an empty data folder."""
-    from dashboard.management.serving import open_port, serve
+    from dashboard.management.serving import serve
 
     _make_shop()
     listener = open_port("127.0.0.1", 0)
@@ -141,7 +165,35 @@ def _make_shop() -> None:
 
 
 @contextmanager
-def _server(folder: Path) -> Iterator[str]:
+def _redis(program: str, folder: str) -> Iterator[str]:
+    """The address of a Redis of our own, which keeps nothing and ends with the block."""
+    with closing(open_port("127.0.0.1", 0)) as found:
+        port = found.getsockname()[1]
+    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", folder, "--save", ""]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+    url = f"redis://127.0.0.1:{port}/0"
+    try:
+        until = time.monotonic() + PATIENCE_S
+        with closing(redis.Redis.from_url(url)) as client:
+            while not _answers(client):
+                if time.monotonic() > until or process.poll() is not None:
+                    raise BenchFailed(f"{program} did not start")
+                time.sleep(0.05)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_S)
+
+
+def _answers(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.ConnectionError:
+        return False
+
+
+@contextmanager
+def _server(folder: Path, variables: dict[str, str]) -> Iterator[str]:
     """The address of a server process that ends with the block."""
     config = folder / "config.toml"
     config.touch()
@@ -151,6 +203,7 @@ def _server(folder: Path) -> Iterator[str]:
         if not name.startswith(("RECFLOW_", "GORSE_", "OPENAI_", "DATABASE_", "REDIS_"))
     }
     environment |= {"RECFLOW_DATA_DIR": str(folder), "RECFLOW_CONFIG": str(config), "PYTHONUNBUFFERED": "1"}
+    environment |= variables
     log = folder / "log"
     manage = Path(__file__).resolve().parent.parent.parent / "manage.py"
     with log.open("w") as stream:
@@ -218,32 +271,53 @@ async def _under_writes(say: Callable[[str], None], wrk: str, url: str, seconds:
     driver = await asyncio.create_subprocess_exec(
         *_command(wrk, url, "/api/recommend", seconds + 1, folder), stdout=asyncio.subprocess.PIPE
     )
-    limits = httpx.Limits(max_connections=32)
-    async with httpx.AsyncClient(base_url=url, limits=limits, timeout=30.0) as client:
+    async with Lines(url, WRITERS) as lines:
         began = time.monotonic()
         tasks = []
         for number in range(seconds * WRITES_A_SECOND):
-            await asyncio.sleep(began + number / WRITES_A_SECOND - time.monotonic())
-            tasks.append(asyncio.create_task(_read_first_item(client, f"u{number % USERS:03d}")))
+            due = began + number / WRITES_A_SECOND
+            await asyncio.sleep(due - time.monotonic())
+            tasks.append(asyncio.create_task(_read_first_item(lines, f"u{number % USERS:03d}", due)))
         outcomes = await asyncio.gather(*tasks)
         took = time.monotonic() - began
     output, _ = await driver.communicate()
-    say(f"while feedback is written at {len(outcomes) / took:.0f}/s:")
+    waits_ms = sorted(outcome.write_ms for outcome in outcomes)
+    p50, p99 = (waits_ms[int(share * (len(waits_ms) - 1))] for share in (0.5, 0.99))
+    failed, stale = (sum(getattr(outcome, name) for outcome in outcomes) for name in ("failed", "stale"))
+    say(f"while feedback is written at {len(outcomes) / took:.0f}/s (target: {WRITES_A_SECOND}):")
     say(_line("recommend from prepared lists", read_wrk(output.decode())))
-    stale, failed = outcomes.count("stale"), outcomes.count("failed")
-    say(f"{len(outcomes):,} writes: {failed} failed, {stale} read items served after their feedback was in")
+    say(_line("feedback, each with two reads", Figures(len(outcomes) / took, p50, p99, failed)))
+    say(f"read items served after their feedback was acknowledged: {stale} of {len(outcomes):,}")
 
 
-async def _read_first_item(client: httpx.AsyncClient, user: str) -> str:
-    """Read what stands first, and look again: "stale" when it is still there."""
-    try:
-        items = (await client.get(f"/api/recommend/{user}?n=3")).raise_for_status().json()
-        row = {"FeedbackType": "read", "UserId": user, "ItemId": items[0], "Timestamp": "2024-01-01"}
-        (await client.post("/api/feedback", json=[row])).raise_for_status()
-        again = (await client.get(f"/api/recommend/{user}?n=3")).raise_for_status().json()
-    except (httpx.HTTPError, IndexError):
-        return "failed"
-    return "stale" if items[0] in again else "fresh"
+@dataclass(frozen=True)
+class Outcome:
+    """Of one write.
+
+    Args:
+        write_ms: from when it was due until it was acknowledged.
+        failed: something was refused or lost.
+        stale: the item was served again.
+    """
+
+    write_ms: float
+    failed: bool = False
+    stale: bool = False
+
+
+async def _read_first_item(lines: Lines, user: str, due: float) -> Outcome:
+    """Read what stands first, and look again whether it is still there."""
+    path = f"/api/recommend/{user}?n=3"
+    async with lines.one() as line:
+        try:
+            items = await line.ask("GET", path)
+            row = {"FeedbackType": "read", "UserId": user, "ItemId": items[0], "Timestamp": "2024-01-01"}
+            await line.ask("POST", "/api/feedback", [row])
+            write_ms = (time.monotonic() - due) * 1e3
+            again = await line.ask("GET", path)
+        except (RequestFailed, IndexError):
+            return Outcome((time.monotonic() - due) * 1e3, failed=True)
+    return Outcome(write_ms, stale=items[0] in again)
 
 
 def _mean(one: Figures, other: Figures) -> Figures:

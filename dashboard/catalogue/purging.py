@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 from dashboard.catalogue.writing import change
+from dashboard.list_bodies import bodies
 
 Purged = Literal["feedback", "users", "items", "everything"]
 PURGED: tuple[Purged, ...] = get_args(Purged)
@@ -30,4 +31,6 @@ def purge(what: Purged) -> dict[str, int]:
         for table in (*_TABLES[what], *_MADE_OF_IT):
             write.cursor.execute(f"DELETE FROM {table}")
             gone[table] = write.cursor.rowcount
+    if (elsewhere := bodies()) is not None:
+        elsewhere.forget_others(None)
     return gone

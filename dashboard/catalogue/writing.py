@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, Literal
 
 from django.conf import settings
@@ -116,14 +117,9 @@ def put_items(items: Sequence[ItemRecord]) -> None:
         )
 
 
-def put_feedback(
-    feedback: Sequence[FeedbackRecord],
-    *,
-    overwrite: bool,
-    insert_users: bool = True,
-    insert_items: bool = True,
-) -> None:
-    """Insert feedback; of two rows with the same key the first counts.
+@dataclass(frozen=True)
+class FeedbackWrite:
+    """Feedback of one request or file; of two rows with the same key the first counts.
 
     Args:
         feedback: the rows.
@@ -131,24 +127,64 @@ def put_feedback(
         insert_users: unknown users are made; else their rows are left out without a word, as Gorse does.
         insert_items: the same for items.
     """
-    if not feedback:
+
+    feedback: Sequence[FeedbackRecord]
+    overwrite: bool
+    insert_users: bool = True
+    insert_items: bool = True
+
+    @property
+    def manner(self) -> tuple[bool, bool, bool]:
+        """Writes of the same manner may share statements."""
+        return self.overwrite, self.insert_users, self.insert_items
+
+
+def put_feedback(
+    feedback: Sequence[FeedbackRecord],
+    *,
+    overwrite: bool,
+    insert_users: bool = True,
+    insert_items: bool = True,
+) -> None:
+    """Insert feedback; see FeedbackWrite."""
+    put_feedback_together([FeedbackWrite(feedback, overwrite, insert_users, insert_items)])
+
+
+def put_feedback_together(writes: Iterable[FeedbackWrite]) -> None:
+    """Several writes in one transaction; what is stored is the same as one after the other."""
+    asked = [write for write in writes if write.feedback]
+    if not asked:
         return
-    with change() as write:
-        write.touched.add("user", (row.user_id for row in feedback))
-        users = _numbers(write, "user", (row.user_id for row in feedback), insert=insert_users)
-        items = _numbers(write, "item", (row.item_id for row in feedback), insert=insert_items)
-        types = _numbers(write, "type", (row.type for row in feedback), insert=True)
-        rows: dict[tuple[int, int, int], tuple] = {}
-        for row in feedback:
+    with change() as going_on:
+        for manner, alike in groupby(asked, key=lambda write: write.manner):
+            _put_feedback(going_on, [write.feedback for write in alike], *manner)
+
+
+def _put_feedback(
+    write: Change,
+    parts: Sequence[Sequence[FeedbackRecord]],
+    overwrite: bool,
+    insert_users: bool,
+    insert_items: bool,
+) -> None:
+    feedback = [row for part in parts for row in part]
+    write.touched.add("user", (row.user_id for row in feedback))
+    users = _numbers(write, "user", (row.user_id for row in feedback), insert=insert_users)
+    items = _numbers(write, "item", (row.item_id for row in feedback), insert=insert_items)
+    types = _numbers(write, "type", (row.type for row in feedback), insert=True)
+    rows: list[tuple] = []
+    for part in parts:
+        of_part: dict[tuple[int, int, int], tuple] = {}
+        for row in part:
             user, item = users.get(row.user_id), items.get(row.item_id)
             if user is not None and item is not None:
                 updated = row.time_us if row.updated_us == NO_TIME else row.updated_us
                 key = (user, item, types[row.type])
-                rows.setdefault(key, (*key, row.value, row.time_us, updated, row.comment))
-        # In the order of the key: pages of the B-tree are then filled once instead of visited at random.
-        write.cursor.executemany(
-            _ADD_FEEDBACK + (_OVERWRITE if overwrite else _SUM_UP), [rows[key] for key in sorted(rows)]
-        )
+                of_part.setdefault(key, (*key, row.value, row.time_us, updated, row.comment))
+        rows += of_part.values()
+    # In the order of the key: pages of the B-tree are then filled once instead of visited at random.
+    rows.sort(key=lambda row: row[:3])
+    write.cursor.executemany(_ADD_FEEDBACK + (_OVERWRITE if overwrite else _SUM_UP), rows)
 
 
 def patch_user(user_id: str, **columns: Any) -> None:

@@ -1,18 +1,21 @@
 """Prepared lists as rows: written by jobs, read by whoever answers requests.
 
-They live beside the catalogue, but are none of its data: writing them does not make any snapshot old.
+They live beside the catalogue, but are none of its data: writing them does not make any snapshot old. With
+Redis the rows say who has a list, and what it holds is kept there (dashboard/list_bodies.py).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 from django.db import connections, transaction
 
+from dashboard.list_bodies import Body, bodies
 from dashboard.models import PreparedList, WantedList
 from dashboard.store import now_us
 
@@ -25,6 +28,10 @@ VALUES (%s, %s, %s, %s, %s, %s)
 ON CONFLICT (version, user_id) DO UPDATE SET item_ids = excluded.item_ids, scores = excluded.scores,
     made_at_us = excluded.made_at_us, digest = excluded.digest
 """
+_COUNT_UP = (
+    "INSERT INTO catalogue_list_version (id, number) VALUES (1, 1) "
+    "ON CONFLICT (id) DO UPDATE SET number = catalogue_list_version.number + 1"
+)
 
 
 @dataclass(frozen=True)
@@ -46,13 +53,17 @@ class MadeList:
 
 def put(version: str, lists: Iterable[MadeList], made_at_us: int) -> None:
     """Keep the lists of a version; those that were there are replaced."""
-    rows = [
+    rows = sorted(
         (version, made.user_id, _json(made.item_ids), _json(_finite(made.scores)), made_at_us, made.digest)
         for made in lists
-    ]
+    )
+    elsewhere = bodies()
     for start in range(0, len(rows), _BATCH):
-        with transaction.atomic(using=settings.CATALOGUE_DATABASE), _cursor() as cursor:
-            batch = sorted(rows[start : start + _BATCH])
+        batch = rows[start : start + _BATCH]
+        if elsewhere is not None:
+            elsewhere.put(version, ((row[1], made_at_us, row[2:4]) for row in batch))
+            batch = [(*row[:2], "", "", *row[4:]) for row in batch]
+        with _lists_change() as cursor:
             cursor.executemany(_PUT, batch)
             cursor.executemany(
                 "DELETE FROM catalogue_wanted_list WHERE user_id = %s", [(row[1],) for row in batch]
@@ -64,14 +75,23 @@ def find(version: str, user_id: str) -> MadeList | None:
     row = PreparedList.objects.filter(version=version, user_id=user_id).first()
     if row is None:
         return None
-    scores = [float("nan") if score is None else score for score in json.loads(row.scores)]
-    return MadeList(user_id, json.loads(row.item_ids), scores, row.digest)
+    body: Body | None = (row.item_ids, row.scores)
+    if (elsewhere := bodies()) is not None:
+        body = elsewhere.find(version, {user_id: row.made_at_us}).get(user_id)
+    if body is None:
+        return None
+    scores = [float("nan") if score is None else score for score in json.loads(body[1])]
+    return MadeList(user_id, json.loads(body[0]), scores, row.digest)
 
 
 def digests(version: str, user_ids: Sequence[str], since_us: int) -> dict[str, str]:
-    """User id -> what the list was made of, for lists made since then."""
+    """User id -> what the list was made of, for lists made since then that are still there."""
     rows = PreparedList.objects.filter(version=version, user_id__in=user_ids, made_at_us__gte=since_us)
-    return dict(rows.values_list("user_id", "digest"))
+    found = {row.user_id: row for row in rows.only("version", "user_id", "digest", "made_at_us")}
+    if (elsewhere := bodies()) is not None:
+        there = elsewhere.find(version, {user_id: row.made_at_us for user_id, row in found.items()})
+        found = {user_id: row for user_id, row in found.items() if user_id in there}
+    return {user_id: row.digest for user_id, row in found.items()}
 
 
 def count(version: str) -> int:
@@ -80,8 +100,14 @@ def count(version: str) -> int:
 
 def forget_others(version: str, before_us: int) -> None:
     """Delete the lists of other versions, and those of this one that were made before that moment."""
-    PreparedList.objects.exclude(version=version).delete()
-    PreparedList.objects.filter(version=version, made_at_us__lt=before_us).delete()
+    old = PreparedList.objects.filter(version=version, made_at_us__lt=before_us)
+    gone = list(old.values_list("user_id", flat=True)) if bodies() else []
+    with _lists_change():
+        PreparedList.objects.exclude(version=version).delete()
+        old.delete()
+    if (elsewhere := bodies()) is not None:
+        elsewhere.forget_others(version)
+        elsewhere.forget(version, gone)
 
 
 def want(user_id: str) -> None:
@@ -118,5 +144,12 @@ def _json(value: Any) -> str:
     return json.dumps(list(value), separators=(",", ":"), ensure_ascii=False)
 
 
-def _cursor() -> Any:
-    return connections[settings.CATALOGUE_DATABASE].cursor()
+@contextmanager
+def _lists_change() -> Iterator[Any]:
+    """A transaction after which no process answers from what it remembers; gives its cursor."""
+    with (
+        transaction.atomic(using=settings.CATALOGUE_DATABASE),
+        connections[settings.CATALOGUE_DATABASE].cursor() as cursor,
+    ):
+        cursor.execute(_COUNT_UP)
+        yield cursor

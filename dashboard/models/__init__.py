@@ -44,6 +44,7 @@ __all__ = [
     "Item",
     "Job",
     "JobState",
+    "ListVersion",
     "ModelPrice",
     "OutsideLimits",
     "PreparedList",

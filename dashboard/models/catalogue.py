@@ -22,6 +22,7 @@ CATALOGUE_MODELS = {
     "importprogress",
     "preparedlist",
     "wantedlist",
+    "listversion",
 }
 
 

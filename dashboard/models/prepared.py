@@ -11,7 +11,8 @@ class PreparedList(models.Model):
     """What a version recommends to a user.
 
     ``item_ids`` and ``scores`` are JSON lists, best first. ``digest`` says what the list was made of: the
-    drawing, the data and the models; as long as that stays the same, so does the list.
+    drawing, the data and the models; as long as that stays the same, so does the list. With Redis the first
+    two are empty, and what they would hold is there (dashboard/list_bodies.py).
     """
 
     pk = models.CompositePrimaryKey("version", "user_id")
@@ -40,3 +41,20 @@ class WantedList(models.Model):
 
     def __str__(self) -> str:
         return self.user_id
+
+
+class ListVersion(models.Model):
+    """One row that is counted up whenever prepared lists are written or taken away.
+
+    Taking its lock puts the writers in order, so that a larger number has always seen all the smaller ones.
+    """
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    number = models.BigIntegerField(default=0)
+
+    class Meta:
+        db_table = "catalogue_list_version"
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="one_list_version")]
+
+    def __str__(self) -> str:
+        return str(self.number)

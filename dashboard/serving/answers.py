@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -21,7 +21,7 @@ from dashboard import metrics, runs
 from dashboard.lists import NOBODY
 from dashboard.serving.plan import Plan, current_plan
 from dashboard.serving.rows import (
-    Mark,
+    Position,
     Rows,
     Seen,
     Standing,
@@ -107,17 +107,17 @@ class Answerer:
         self._ask_for_list = ask_for_list
         self._clock = clock
         self._plan: Plan | None = None
-        self._plan_mark: Mark | None = None
+        self._planned_at: Hashable = None
         self._shared: dict[tuple[str, str, tuple[str, ...]], tuple[float, Items]] = {}
 
-    async def answer(self, question: Question, mark: Mark | None) -> Answer:
+    async def answer(self, question: Question, position: Position) -> Answer:
         """What a user is recommended this moment.
 
         Args:
             question: who asks for how much.
-            mark: what ``rows.mark()`` said before.
+            position: how far the writes were a moment ago.
         """
-        plan = await self.plan(mark)
+        plan = await self.plan(position)
         now = self._clock()
         found = _Found(now + FRESH_US)
         prepared = await self.rows.read(read_prepared, plan.labels, question.user_id)
@@ -145,16 +145,16 @@ class Answerer:
         items = found.items[question.offset : question.wanted]
         return Answer(items, version, source, made_at, found.good_until_us)
 
-    async def plan(self, mark: Mark | None = None) -> Plan:
-        """The active flow, read again only when something was written since."""
-        if self._plan is None or mark is None or mark[0] != self._plan_mark:
-            self._plan = await sync_to_async(current_plan, thread_sensitive=False)(self._plan)
-            self._plan_mark = mark and mark[0]
-        return self._plan
+    async def plan(self, position: Position) -> Plan:
+        """The active flow, read again only after an activation."""
+        plan = self._plan
+        if plan is None or self._planned_at != position.activation:
+            plan = await sync_to_async(current_plan, thread_sensitive=False)(plan)
+            self._plan, self._planned_at = plan, position.activation
+        return plan
 
-    async def explain(self, question: Question) -> tuple[Run, Any]:
+    async def explain(self, question: Question, plan: Plan) -> tuple[Run, Any]:
         """A run of the whole active flow for the user, with its snapshot: who proposed what, and why."""
-        plan = await self.plan()
         snapshot, history = await _load(question.user_id)
         return await _execute(plan, snapshot, history, question, None), snapshot
 

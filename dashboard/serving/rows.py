@@ -1,33 +1,44 @@
-"""The few rows that an answer needs, read on the shortest way.
+"""The few rows that an answer needs, read on the shortest way, and what was written since the last look.
 
-SQLite is read in the event loop itself, on a connection of its own: that costs some microseconds, where
-a hop to a thread and Django's layers cost a millisecond. Any other database is asked in a thread.
+Both databases are read in the event loop itself, on a connection of its own: a hop to a thread and Django's
+layers cost a millisecond, and many while other threads are at work. SQLite answers at once; PostgreSQL is
+waited for, and requests that come together share one look at how far the writes are.
 """
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
-from asgiref.sync import sync_to_async
+import psycopg
 from django.conf import settings
 from django.db import connections
 
+from dashboard.list_bodies import bodies
 from dashboard.serving.sqlite_watch import watch
 from recflow.data.feedback import FeedbackRule
 
 T = TypeVar("T")
-#: Changes with every write.
-Mark = tuple[Any, ...]
-Query = Callable[[str, Sequence[Any]], list[tuple]]
+#: The same as long as nothing was written.
+Mark = Hashable
+#: A statement with its values, of which database by name.
+Query = Callable[..., Awaitable[list[tuple]]]
 
 _PREPARED = (
     "SELECT version, item_ids, scores, made_at_us, (SELECT w.asked_at_us FROM catalogue_wanted_list w "
     "WHERE w.user_id = p.user_id) FROM catalogue_prepared_list p"
+)
+_WRITTEN = (
+    "SELECT (SELECT origin FROM catalogue_version), (SELECT number FROM catalogue_version), "
+    "(SELECT number FROM catalogue_list_version)"
+)
+_ACTIVATED = (
+    "SELECT (SELECT MAX(id) FROM dashboard_activation), (SELECT version_id FROM dashboard_activeversion)"
 )
 
 
@@ -46,6 +57,23 @@ class Prepared:
     items: list[tuple[str, float]]
     made_at_us: int
     is_behind: bool
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far the writes that answers depend on have come.
+
+    Args:
+        origin: which catalogue it is; another one has nothing to do with this.
+        number: its writes, each with a line in the log of changes.
+        lists: times that lists were prepared or taken away.
+        activation: the newest one, and the active version.
+    """
+
+    origin: str | None
+    number: int | None
+    lists: int | None
+    activation: tuple
 
 
 @dataclass(frozen=True)
@@ -84,12 +112,45 @@ class Seen:
         return " OR ".join(parts), values
 
 
-def read_prepared(query: Query, mark: str, versions: Sequence[str], user_id: str) -> Prepared | None:
+async def read_position(query: Query) -> Position:
+    """How far the writes are now."""
+    ((origin, number, lists),) = await query(_WRITTEN, [])
+    (activation,) = await query(_ACTIVATED, [], database="default")
+    return Position(origin, number, lists, activation)
+
+
+async def read_touched(query: Query, mark: str, before: Position, now: Position) -> set[str] | None:
+    """Whose answers may be others since ``before``; None for everybody's.
+
+    Feedback changes the answers to its users. Items, lists and versions change anybody's.
+    """
+    is_about_users = (before.origin, before.lists, before.activation) == (
+        now.origin,
+        now.lists,
+        now.activation,
+    )
+    if not is_about_users or before.number is None:
+        return None
+    ((oldest,),) = await query("SELECT MIN(version) FROM catalogue_change", [])
+    if oldest is None or oldest > before.number + 1:
+        return None
+    statement = f"SELECT DISTINCT kind, name FROM catalogue_change WHERE version > {mark}"
+    rows = await query(statement, [before.number])
+    return {name for _, name in rows} if all(kind == "user" for kind, _ in rows) else None
+
+
+async def read_prepared(query: Query, mark: str, versions: Sequence[str], user_id: str) -> Prepared | None:
     """The list of the first of these versions that has one for the user."""
     for version in versions:
-        rows = query(f"{_PREPARED} WHERE p.version = {mark} AND p.user_id = {mark}", [version, user_id])
+        rows = await query(f"{_PREPARED} WHERE p.version = {mark} AND p.user_id = {mark}", [version, user_id])
         if rows:
             name, item_ids, scores, made_at_us, wanted_at_us = rows[0]
+            elsewhere = bodies()
+            if elsewhere is not None:
+                body = await elsewhere.read(version, user_id, made_at_us)
+                if body is None:  # lost, as when Redis was emptied: as good as no list
+                    continue
+                item_ids, scores = body
             is_behind = wanted_at_us is not None and wanted_at_us >= made_at_us
             numbers = [score if score is not None else 0.0 for score in orjson.loads(scores)]
             items = list(zip(orjson.loads(item_ids), numbers, strict=True))
@@ -97,20 +158,23 @@ def read_prepared(query: Query, mark: str, versions: Sequence[str], user_id: str
     return None
 
 
-def has_prepared(query: Query, mark: str, versions: Sequence[str]) -> bool:
+async def has_prepared(query: Query, mark: str, versions: Sequence[str]) -> bool:
     """Whether lists are made in advance at all."""
     statement = f"SELECT 1 FROM catalogue_prepared_list WHERE version = {mark} LIMIT 1"
-    return any(query(statement, [version]) for version in versions)
+    for version in versions:
+        if await query(statement, [version]):
+            return True
+    return False
 
 
-def read_standing(
+async def read_standing(
     query: Query, mark: str, user_id: str, item_ids: Sequence[str], seen: Seen
 ) -> dict[str, Standing]:
     """How items stand with a user, of those that exist and are not hidden."""
     if not item_ids:
         return {}
     condition, values = seen.condition(mark)
-    rows = query(
+    rows = await query(
         "SELECT i.item_id, i.time_us, i.categories, (SELECT MIN(f.time_us) FROM catalogue_feedback f "
         f"WHERE f.user_number = (SELECT number FROM catalogue_user WHERE user_id = {mark}) "
         f"AND f.item_number = i.number AND ({condition})) FROM catalogue_item i "
@@ -121,55 +185,109 @@ def read_standing(
 
 
 class SqliteRows:
-    """Reads in the event loop; knows when anything was written, by whomever."""
+    """Reads two files; a look at mapped memory tells whether anything was written, by whomever."""
 
     def __init__(self) -> None:
-        names = dict.fromkeys(("default", settings.CATALOGUE_DATABASE))
-        paths = [Path(connections[name].settings_dict["NAME"]) for name in names]
-        self._databases = [_open(path) for path in paths]
-        self._catalogue = self._databases[-1]
-        self._marks = [watch(*pair) for pair in zip(self._databases, paths, strict=True)]
+        paths = {
+            name: Path(connections[name].settings_dict["NAME"])
+            for name in ("default", settings.CATALOGUE_DATABASE)
+        }
+        self._databases = {name: _open(path) for name, path in paths.items()}
+        self._catalogue = self._databases[settings.CATALOGUE_DATABASE]
+        self._marks = [watch(self._databases[name], path) for name, path in paths.items()]
 
-    def mark(self) -> Mark:
+    async def mark(self) -> Mark:
         """What changes with every transaction that any connection of any process commits."""
         return tuple([mark() for mark in self._marks])
 
-    async def read(self, reader: Callable[..., T], *args: Any) -> T:
+    async def position(self, mark: Mark) -> Position:
+        """How far the writes are, at that mark or later."""
+        return await read_position(self._query)
+
+    async def touched(self, before: Position, now: Position) -> set[str] | None:
+        return await read_touched(self._query, "?", before, now)
+
+    async def read(self, reader: Callable[..., Awaitable[T]], *args: Any) -> T:
         """What one of the functions above finds."""
-        return reader(self._query, "?", *args)
+        return await reader(self._query, "?", *args)
 
     def close(self) -> None:
-        for database in self._databases:
+        for database in self._databases.values():
             database.close()
 
-    def _query(self, statement: str, values: Sequence[Any]) -> list[tuple]:
-        return self._catalogue.execute(statement, values).fetchall()
+    async def _query(self, statement: str, values: Sequence[Any], database: str | None = None) -> list[tuple]:
+        connection = self._databases[database] if database else self._catalogue
+        return connection.execute(statement, values).fetchall()
 
 
-class ThreadRows:
-    """Reads in a thread through Django; cannot tell whether anything was written."""
+class PostgresRows:
+    """Reads over a connection of its own; the position itself is the mark.
 
-    def mark(self) -> None:
-        return None
+    A request may only trust a look at the position that began after it did. Those that come while one is
+    under way share the next one, so that many requests cost one round trip.
+    """
 
-    async def read(self, reader: Callable[..., T], *args: Any) -> T:
-        return await sync_to_async(reader, thread_sensitive=False)(self._query, "%s", *args)
+    def __init__(self) -> None:
+        self._connection: psycopg.AsyncConnection | None = None
+        self._looking = asyncio.Lock()
+        self._next: asyncio.Task[Position] | None = None
+
+    async def mark(self) -> Mark:
+        """How far the writes are."""
+        if self._next is None:
+            self._next = asyncio.create_task(self._look())
+        return await asyncio.shield(self._next)
+
+    async def position(self, mark: Mark) -> Position:
+        """The mark itself."""
+        assert isinstance(mark, Position)
+        return mark
+
+    async def touched(self, before: Position, now: Position) -> set[str] | None:
+        return await read_touched(self._query, "%s", before, now)
+
+    async def read(self, reader: Callable[..., Awaitable[T]], *args: Any) -> T:
+        """What one of the functions above finds."""
+        return await reader(self._query, "%s", *args)
 
     def close(self) -> None:
-        """Django closes its own connections."""
+        """The connection ends with the process."""
 
-    def _query(self, statement: str, values: Sequence[Any]) -> list[tuple]:
-        with connections[settings.CATALOGUE_DATABASE].cursor() as cursor:
-            cursor.execute(statement, values)
-            return cursor.fetchall()
+    async def _look(self) -> Position:
+        async with self._looking:
+            self._next = None  # whoever comes from here on may not trust this look
+            return await read_position(self._query)
+
+    async def _query(self, statement: str, values: Sequence[Any], database: str | None = None) -> list[tuple]:
+        for is_last in (False, True):
+            connection = self._connection
+            try:
+                if connection is None or connection.closed:
+                    connection = self._connection = await _connect()
+                cursor = await connection.execute(statement, values)
+                return await cursor.fetchall()
+            except psycopg.OperationalError:  # the server was restarted: a read may be asked again
+                if is_last:
+                    raise
+                self._connection = None
+        raise AssertionError
 
 
-Rows = SqliteRows | ThreadRows
+Rows = SqliteRows | PostgresRows
 
 
 def open_rows() -> Rows:
     """The way that fits the database."""
-    return SqliteRows() if connections[settings.CATALOGUE_DATABASE].vendor == "sqlite" else ThreadRows()
+    return SqliteRows() if connections[settings.CATALOGUE_DATABASE].vendor == "sqlite" else PostgresRows()
+
+
+async def _connect() -> psycopg.AsyncConnection:
+    """As Django connects, but for asyncio."""
+    given = connections[settings.CATALOGUE_DATABASE].get_connection_params()
+    names = ("dbname", "user", "password", "host", "port")
+    return await psycopg.AsyncConnection.connect(
+        **{name: given[name] for name in names if name in given}, autocommit=True
+    )
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -13,10 +13,16 @@ from pydantic import SecretStr
 from dashboard import activation, drafts, runs
 from dashboard.api import serve
 from dashboard.catalogue import reading, writing
-from dashboard.models import PreparedList, WantedList
+from dashboard.catalogue.changes import MOST_IDS
+from dashboard.catalogue.purging import purge
+from dashboard.jobs import prepared
+from dashboard.models import WantedList
+from dashboard.serving import memory as memory_module
 from dashboard.serving import waiting
 from dashboard.serving.answers import Answerer, Question
+from dashboard.serving.memory import Kept
 from dashboard.serving.plan import plan_of
+from dashboard.serving.rows import read_position
 from dashboard.serving.waiting import WaitingList
 from dashboard.store import now_us
 from recflow.asgi import application
@@ -68,16 +74,8 @@ def activate(shop):
 
 
 def prepare(version, user="ann", items=("m5", "m3", "m4"), age_us=0):
-    PreparedList.objects.update_or_create(
-        version=version,
-        user_id=user,
-        defaults={
-            "item_ids": json.dumps(items),
-            "scores": json.dumps([1.0 / rank for rank in range(1, len(items) + 1)]),
-            "made_at_us": now_us() - age_us,
-            "digest": "d",
-        },
-    )
+    scores = [1.0 / rank for rank in range(1, len(items) + 1)]
+    prepared.put(version, [prepared.MadeList(user, items, scores, "d")], now_us() - age_us)
 
 
 def feedback(*rows, user="ann", kind="read", **more):
@@ -267,7 +265,9 @@ class TestFallback:
         asked = []
         answerer = Answerer(asked.append)
         for user in ("ann", "old", "stranger"):
-            await answerer.answer(Question(user, n=1), answerer.rows.mark())
+            await answerer.answer(
+                Question(user, n=1), await answerer.rows.read(lambda query, _: read_position(query))
+            )
         answerer.rows.close()
         assert asked == ["old", "stranger"]
 
@@ -293,20 +293,76 @@ class TestWaitingList:
 
 
 class TestMemory:
-    async def test_the_same_question_is_answered_from_memory_until_something_is_written(
-        self, activate, ids, monkeypatch
-    ):
+    @pytest.fixture
+    async def anew(self, activate, ids, monkeypatch):
+        """Whether ann's answer is worked out again, after it has been once."""
         await a(prepare, await a(activate, drawing()))
         assert await ids("ann?n=1") == ["m5"]
+        made = []
+        answer = Answerer.answer
 
-        async def fail(*_):
-            raise AssertionError("it was worked out again")
+        async def noted(*args):
+            made.append(args)
+            return await answer(*args)
 
-        monkeypatch.setattr(Answerer, "answer", fail)
-        assert await ids("ann?n=1") == ["m5"]
+        monkeypatch.setattr(Answerer, "answer", noted)
+
+        async def ask():
+            made.clear()
+            await ids("ann?n=1")
+            return bool(made)
+
+        return ask
+
+    async def test_the_same_question_is_answered_from_memory(self, anew):
+        assert not await anew()
+
+    async def test_feedback_of_others_changes_nothing_and_ones_own_does(self, anew):
         await a(feedback, "m1", user="bob")
-        with pytest.raises(AssertionError):
-            assert (await ids("ann?n=1")) == ["m5"]
+        assert not await anew()
+        await a(feedback, "m1")
+        assert await anew()
+        assert not await anew()
+
+    async def test_items_lists_and_activations_change_everything(self, anew, activate):
+        for change in (
+            lambda: writing.patch_item("m9", is_hidden=True),
+            lambda: prepare("another@1", user="bob"),
+            lambda: prepared.forget_others("1@1", 0),
+            lambda: activate(drawing()),
+            lambda: purge("feedback"),
+        ):
+            await a(change)
+            assert await anew()
+            assert not await anew()
+
+    async def test_a_write_of_very_many_users_changes_everything(self, anew):
+        rows = [FeedbackRecord("read", f"u{n}", "m1") for n in range(MOST_IDS + 1)]
+        await a(writing.put_feedback, rows, overwrite=True)
+        assert await anew()
+
+    async def test_other_rows_of_the_database_change_nothing(self, anew):
+        await a(drafts.create, "Another", drawing(), "ada")
+        assert not await anew()
+
+    async def test_what_is_written_while_an_answer_is_made_keeps_it_out(self, shop):
+        memory = serve.memory()
+        await memory.catch_up()
+        kept = Kept([], b"old", now_us() + HOUR)
+        with memory.asking("ann") as ann, memory.asking("bob") as bob:
+            await a(feedback, "m1")
+            await memory.catch_up()  # somebody else's question
+            memory.keep(ann, "of ann", kept)
+            memory.keep(bob, "of bob", kept)
+        assert (memory.find("of ann"), memory.find("of bob")) == (None, kept)
+
+    async def test_memory_is_bounded_and_forgets_the_oldest(self, shop, monkeypatch):
+        monkeypatch.setattr(memory_module, "MAX_KEPT", 2)
+        memory = serve.memory()
+        for place in "abc":
+            with memory.asking("ann") as asking:
+                memory.keep(asking, place, Kept([], place.encode(), now_us() + HOUR))
+        assert [memory.find(place) is not None for place in "abc"] == [False, True, True]
 
     async def test_versions_of_the_answer_and_pages_are_told_apart(self, activate, ids):
         await a(prepare, await a(activate, drawing()))
@@ -320,21 +376,6 @@ class TestMemory:
         server = settings.CONFIGURATION.server.model_copy(update={"api_key": SecretStr("s3cret")})
         settings.CONFIGURATION = settings.CONFIGURATION.model_copy(update={"server": server})
         await get("ann?n=1", status=401)
-
-    def test_an_answer_begun_before_a_write_is_not_kept(self):
-        memory = serve._Memory()
-        memory.find("key", (1, 1))
-        memory.find("other", (1, 2))  # somebody wrote while the first answer was in the making
-        memory.keep("key", serve._Kept([], b"old", now_us() + HOUR), (1, 1))
-        assert memory.find("key", (1, 2)) is None
-
-    def test_memory_is_bounded_and_forgets_the_oldest(self, monkeypatch):
-        monkeypatch.setattr(serve, "MAX_KEPT", 2)
-        memory = serve._Memory()
-        memory.find("a", (1,))
-        for key in "abc":
-            memory.keep(key, serve._Kept([], key.encode(), now_us() + HOUR), (1,))
-        assert [memory.find(key, (1,)) is not None for key in "abc"] == [False, True, True]
 
 
 class TestWriteBack:

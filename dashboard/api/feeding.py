@@ -1,0 +1,56 @@
+"""POST and PUT /api/feedback: what a shop writes a hundred times a second, without passing through Django.
+
+The rows are read and checked as by Ninja's endpoints (feedback.py); what is different is the way, and that
+requests which come together are stored together (dashboard/serving/incoming.py).
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import orjson
+
+from dashboard.api import serve
+from dashboard.api.bodies import parse_json
+from dashboard.api.feedback import write_of
+from dashboard.api.front_door import Doors, headers_of, outcome, send_whole
+from dashboard.api.gorse import list_of_objects
+from dashboard.serving.memory import Headers
+
+PATH = "/api/feedback"
+
+_doors = Doors(for_admins=False)
+
+
+def takes(scope: dict[str, Any]) -> bool:
+    """Whether this request is one of ours."""
+    return scope["method"] in {"POST", "PUT"} and scope["path"].rstrip("/") == PATH
+
+
+async def feed(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """ASGI: one request that ``takes`` lets in; asgi.py puts the limit for bodies and the log around it."""
+    body = await _body_of(receive)
+    if body is not None:
+        await send_whole(send, await outcome(scope, functools.partial(_feed, scope, body)))
+
+
+async def _feed(scope: dict[str, Any], body: bytes) -> tuple[Headers, bytes]:
+    headers = dict(scope["headers"])
+    _doors.check(headers)
+    kind = headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
+    encoding = headers.get(b"content-encoding", b"identity").decode("latin-1")
+    rows = list_of_objects(parse_json(body, kind, encoding))
+    await serve.incoming().put(write_of(rows, overwrite=scope["method"] == "PUT"))
+    said = orjson.dumps({"RowAffected": len(rows)})
+    return headers_of(b"application/json", said), said
+
+
+async def _body_of(receive: Any) -> bytes | None:
+    """All of it; None when the client has gone before it was there."""
+    parts = []
+    while (message := await receive())["type"] != "http.disconnect":
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(parts)
+    return None
