@@ -46,6 +46,10 @@ class Sampled:
     likes: int
 
 
+#: A user, how their list changed, and both runs.
+_Compared = tuple[Sampled, ListChange, Run, Run]
+
+
 def sample_users(snapshot: Snapshot, rules: FeedbackRules, per_group: int, seed: int = 0) -> list[Sampled]:
     """Users of each group: cold ones have no positive feedback, light ones at most the median of the others.
 
@@ -85,7 +89,7 @@ async def comparing(
     seed: int = 0,
     deadline_s: float = 20.0,
 ) -> AsyncIterator[dict[str, Any]]:
-    """How lists change from one drawing to another, and on the way how many users are done.
+    """How lists change from one drawing to another, told after every user.
 
     Args:
         before: what is live.
@@ -99,8 +103,8 @@ async def comparing(
         deadline_s: whoever is not done by then is left out, and the answer says how many were.
 
     Yields:
-        {users, users_asked} before each user; last of all what docs/protocol.md says: users who change most
-        first, a summary of all and of each group.
+        As docs/protocol.md says, once before each user and once in the end: what is known so far, users who
+        change most first, with a summary of all and of each group.
 
     Raises:
         FlowError: one of the drawings cannot run.
@@ -108,10 +112,15 @@ async def comparing(
     sample = await asyncio.to_thread(sample_users, snapshot, rules_of_flow(after), per_group, seed)
     # Groups take turns, so that a deadline cuts all of them alike.
     turns = sorted(range(len(sample)), key=lambda place: (_turn(sample, place), place))
-    rows: list[tuple[Sampled, ListChange, Run, Run]] = []
+    rows: list[_Compared] = []
     began = time.perf_counter()
+
+    def so_far() -> dict[str, Any]:
+        ms = round((time.perf_counter() - began) * 1000, 1)
+        return {"k": n, "users_asked": len(sample), "ms": ms, **_told(rows, snapshot)}
+
     for place in turns:
-        yield {"users": len(rows), "users_asked": len(sample)}
+        yield so_far()
         user = sample[place]
         request = RunRequest(user.history, n=n, now=now, use_pins=False)
         try:
@@ -121,18 +130,21 @@ async def comparing(
         except TimeoutError:
             break  # what was compared so far is told with its sample size
         rows.append((user, list_change(old.result.items, new.result.items, n), old, new))
-    rows.sort(key=lambda row: (row[1].rank_biased_overlap, row[1].overlap, row[0].history.user_id))
-    yield {
-        "k": n,
-        "users_asked": len(sample),
+    yield so_far()
+
+
+def _told(rows: Sequence[_Compared], snapshot: Snapshot) -> dict[str, Any]:
+    ordered = sorted(
+        rows, key=lambda row: (row[1].rank_biased_overlap, row[1].overlap, row[0].history.user_id)
+    )
+    return {
         "users": len(rows),
-        "ms": round((time.perf_counter() - began) * 1000, 1),
         "summary": _summary([change for _, change, _, _ in rows]),
         "groups": [
             {"group": group, **_summary([change for user, change, _, _ in rows if user.group == group])}
             for group in GROUPS
         ],
-        "rows": [_row(user, change, old, new, snapshot) for user, change, old, new in rows],
+        "rows": [_row(*row, snapshot) for row in ordered],
     }
 
 

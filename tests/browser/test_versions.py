@@ -84,16 +84,79 @@ def test_37_activation_lists_what_blocks_it_or_what_it_changes_and_for_whom(open
     editor.by("changes").wait_for()
     rows = editor.by("changes").get_by_role("row").all_inner_texts()
     rows = [[cell.strip() for cell in row.split("\t")] for row in rows]
-    assert ["Added", "Filter", "", ""] in rows
-    assert ["Changed", "Ranker · kind", "none", "mf"] in rows
-    editor.page.wait_for_selector("[data-testid=sample][aria-busy=false]")
-    sampled = editor.by("sample").get_by_role("row").all_inner_texts()[1:]
-    assert len(sampled) == 5
-    for row in sampled:
-        _, *numbers = row.split("\t")
-        entered, left, moved = map(int, numbers)
-        assert entered == left
-        assert 0 <= entered + moved <= 10
+    me = rows[1][4]
+    assert ["Added", "Filter", "", "", me] in rows
+    assert ["Changed", "Ranker · kind", "none", "mf", me] in rows
+    editor.page.wait_for_selector("[data-testid=sample][data-state=done]")
+    groups = [row.split("\t") for row in editor.by("sample-groups").get_by_role("row").all_inner_texts()[1:]]
+    by_group = {name: [int(compared), int(same)] for name, compared, same, *_ in groups}
+    assert list(by_group) == ["cold", "light", "heavy", "all"]
+    assert by_group["all"] == [15, sum(by_group[name][1] for name in ("cold", "light", "heavy"))]
+    assert by_group["heavy"][1] < 5
+    counts = re.compile(r"(\d+) % overlap · (\d+) entered · (\d+) left · (\d+) moved")
+    changed = [
+        list(map(int, counts.search(text).groups()))
+        for text in editor.by("changed-users").locator("summary").all_inner_texts()
+    ]
+    for overlap, entered, left, moved in changed:
+        assert entered == left == 10 - overlap // 10
+        assert entered + moved > 0
+    assert "it costs nothing" in editor.by("refresh-cost").inner_text()
+
+
+def asking_model(**settings):
+    """Data Source, Latest, a ranker that asks the stand-in, Recommend."""
+    return flow(
+        [
+            node("source", "data-source", 0, 0),
+            node("latest", "latest", 300, 0, "Fresh"),
+            node("ranker", "ranker", 600, 0, kind="llm", **settings),
+            node("recommend", "recommend", 900, 0),
+        ],
+        ("source", "latest"),
+        ("latest", "ranker"),
+        ("ranker", "recommend"),
+    )
+
+
+def test_37_a_flow_that_asks_a_model_is_told_what_it_costs_and_compared_when_somebody_says_so(open_editor):
+    live = open_editor(POPULAR)
+    assert live.call("POST", f"/api/flows/{live.flow_id}/activate", {"note": ""})[0] == 200
+    editor = open_editor(asking_model())
+    editor.by("activate").click()
+    editor.page.wait_for_selector("[data-testid=refresh-cost][aria-busy=false]")
+    status, cost = editor.call("GET", f"/api/flows/{editor.flow_id}/refresh-cost")
+    assert status == 200
+    words = editor.by("refresh-cost").inner_text()
+    assert f"{cost['calls']:,} calls" in words
+    assert f"{cost['tokens']:,} tokens" in words
+    assert cost["calls"] == 9 * cost["users"] > 0  # 100 items in windows of 20, each 10 further up
+    assert editor.by("cost-in-all").inner_text() == "No cost"
+    assert "stand-in" in words
+    assert editor.by("sample").get_attribute("data-state") == "waiting"
+    assert editor.by("confirm-activate").is_enabled()
+    editor.by("compare-lists").click()
+    editor.by("stop-comparing").click()
+    editor.page.wait_for_selector("[data-testid=sample][data-state=stopped]")
+    assert editor.by("confirm-activate").is_enabled()
+
+
+def test_37_models_that_are_missing_are_trained_from_the_dialog(open_editor):
+    editor = open_editor(POPULAR)
+    editor.choose_kind("ranker", "mf")
+    editor.set_number("ranker", "n_factors", 23)
+    editor.by("activate").click()
+    missing = editor.by("missing-models")
+    missing.wait_for()
+    assert "23 factors" in missing.inner_text()
+    assert "for Ranker" in missing.inner_text()
+    editor.by("train-missing").click()
+    missing.locator("[data-state=done]").wait_for(timeout=60_000)
+    assert "Trained" in missing.inner_text()
+    editor.by("review").get_by_role("button", name="Not now").click()
+    editor.by("activate").click()
+    editor.by("refresh-cost").wait_for()
+    assert editor.by("missing-models").count() == 0
 
 
 def test_38_versions_tell_their_story_open_read_only_and_are_compared(open_editor):

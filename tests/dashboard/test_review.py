@@ -225,7 +225,11 @@ async def test_lists_are_compared_with_a_line_for_each_step(feedback):
     assert answer["Content-Type"] == "application/x-ndjson"
     *steps, last = [json.loads(line) async for line in answer]
     # somebody new and two light users: all six like six items each, so nobody likes more than the median
-    assert [(step["users"], step["users_asked"]) for step in steps] == [(0, 3), (1, 3), (2, 3)]
+    assert [(step["users"], step["users_asked"], len(step["rows"])) for step in steps] == [
+        (0, 3, 0),
+        (1, 3, 1),
+        (2, 3, 2),
+    ]
     assert (last["users"], last["summary"]["same"], last["active"]) == (
         3,
         3,

@@ -1,13 +1,12 @@
-/** The drawing beside what is live: the same users, both drawings, and how their lists differ. */
+/** The drawing beside what is live: the same user, both drawings, and how their lists differ. */
 import { completed } from "./flow-document.js";
 import { compareLists } from "./list-difference.js";
 
-const SAMPLE = 5;
 const TOP = 10;
 
 export function createComparing(editor, api) {
   const { store } = editor;
-  return { compareWithLive, sampleDifference };
+  return { compareWithLive };
 
   /** Beside the list of the last run: the live version's list for the same user. */
   async function compareWithLive() {
@@ -21,22 +20,6 @@ export function createComparing(editor, api) {
       show({ label: live.label, ...compareLists(before, run.items) });
     } catch (error) {
       show({ problem: error.message });
-    }
-  }
-
-  /**
-   * How the top of the list changes for some users, told one by one.
-   *
-   * @param {object} document the drawing that is to go live
-   * @param {(row: {userId: string, entered: object[], left: object[], moved: object[]}) => void} onRow
-   */
-  async function sampleDifference(document, onRow) {
-    const live = await liveFlow();
-    if (!live) return;
-    const users = await editor.suggestUsers("random", "", SAMPLE);
-    for (const { user_id: userId } of users) {
-      const [before, after] = await Promise.all([editor.runAside(live.document, userId, TOP), editor.runAside(document, userId, TOP)]);
-      onRow({ userId, ...compareLists(before, after) });
     }
   }
 

@@ -13,6 +13,7 @@ import { createNavigating } from "./navigating.js";
 import { readSchema } from "./node-types.js";
 import { createPreviewing } from "./previewing.js";
 import { createReleasing } from "./releasing.js";
+import { createReviewing } from "./reviewing.js";
 import { createRunning } from "./running.js";
 import { createSaving } from "./saving.js";
 import { createSupposing } from "./supposing.js";
@@ -40,7 +41,7 @@ async function open() {
   Object.assign(editor, createNavigating(editor), createModes(editor));
   const saving = createSaving(store, api, editor);
   const running = createRunning(store, api, page.ws_path, editor);
-  Object.assign(editor, saving, running, createReleasing(editor, api), createComparing(editor, api), createExpressing(store, api), createPreviewing(api), createFailing(store, api), createTraining(store, api, editor));
+  Object.assign(editor, saving, running, createReleasing(editor, api), createReviewing(store, api), createComparing(editor, api), createExpressing(store, api), createPreviewing(api), createFailing(store, api), createTraining(store, api, editor));
   Object.assign(editor, createSupposing(store, editor));
   const mounted = createRoot(root);
   mounted.render(createElement(EditorContext.Provider, { value: editor }, createElement(Editor)));

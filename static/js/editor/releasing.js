@@ -1,4 +1,4 @@
-/** Versions and going live: review, activate, open, compare, export and import. */
+/** Versions and going live: activate, open, compare, export and import. */
 import { completed } from "./flow-document.js";
 import { difference } from "./flow-diff.js";
 import { readFragment } from "./flow-fragment.js";
@@ -7,7 +7,7 @@ import { NOTHING } from "./state.js";
 export function createReleasing(editor, api) {
   const { store } = editor;
   const path = `/flows/${store.get().record.id}`;
-  return { learnLive, openReview, review, activate, versions, keepVersion, openVersion, versionDocument, closeVersion, compareWith, renameFlow, exportFlow, importFlow };
+  return { learnLive, openReview, activate, versions, keepVersion, openVersion, versionDocument, closeVersion, compareWith, renameFlow, exportFlow, importFlow };
 
   /** Activation reviews what is saved, so what is not saved yet is saved first. */
   async function openReview(version) {
@@ -21,10 +21,6 @@ export function createReleasing(editor, api) {
     if (!record.is_active || live?.number === record.active_version) return;
     const document = await versionDocument(record.active_version).catch(() => null);
     if (document) store.set({ live: { number: record.active_version, document } });
-  }
-
-  function review(version) {
-    return api.get(`${path}/review${version ? `?version=${version}` : ""}`);
   }
 
   async function activate({ version, note }) {
