@@ -6,11 +6,15 @@ The model is the playground's own stand-in, asked over real HTTP.
 import json
 import re
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from flows import edges, node
 
+from tests.scripted_server import ScriptedServer, hang, json_reply, status
+
+CHAT = "/v1/chat/completions"
 USER = "amara-alder"
 
 
@@ -255,3 +259,150 @@ def test_33_what_the_hybrid_weighed_is_a_table(open_editor):
     first = table.locator("tbody tr").first
     assert first.locator("th").inner_text() == editor.result_ids()[0]
     assert first.locator("td").count() == columns - 1 > 1
+
+
+def ask_at(editor, machine, **endpoint):
+    """The endpoint "other" on a machine of the test, which may be called."""
+    allowed = {"networks": [f"127.0.0.1:{machine.port}"]}
+    assert editor.call("PUT", "/api/settings/networks", allowed)[0] == 200
+    body = {"base_url": machine.url("/v1"), "model": "thinker", **endpoint}
+    assert editor.call("PUT", "/api/settings/endpoints/other", body)[0] == 200
+
+
+@pytest.fixture
+def machine():
+    with ScriptedServer() as running:
+        yield running
+
+
+@pytest.fixture
+def asking(open_editor, machine):
+    """asking(name, **settings) -> Editor with the panel of a ranker that asks the machine of this test."""
+    opened = []
+
+    def open_it(name="Test flow", **settings):
+        editor = open_editor(drawing(endpoint="other", **settings) | {"name": name})
+        opened.append(editor)
+        ask_at(editor, machine)
+        editor.choose_user(USER)
+        editor.open_settings("ranker")
+        editor.by("estimate").wait_for()
+        return editor
+
+    yield open_it
+    for editor in opened:
+        assert editor.call("DELETE", "/api/settings/endpoints/other")[0] == 200
+        assert editor.call("PUT", "/api/settings/networks", {"networks": []})[0] == 200
+
+
+def completion(text, **message):
+    said = {"role": "assistant", "content": text, **message}
+    return json_reply({"model": "thinker-2", "choices": [{"finish_reason": "stop", "message": said}]})
+
+
+def test_20_stop_ends_the_call_upstream_within_a_second(asking, machine):
+    machine.script(CHAT, hang())
+    editor = asking(kind="llm")
+    editor.by("send-prompt").click()
+    assert machine.wait_for_hit(CHAT)
+    stopped_at = time.monotonic()
+    editor.by("send-stop").click()
+    editor.by("send-prompt").wait_for()
+    assert machine.wait_for_disconnect(CHAT, 1.0)
+    assert time.monotonic() - stopped_at < 1.0
+    assert editor.by("outcome").count() == 0
+
+
+def test_20_an_unknown_price_says_so_and_is_never_nothing(asking, machine):
+    machine.script(CHAT, completion("1\n2"))
+    editor = asking(kind="llm")
+    assert "price unknown" in editor.by("estimate").inner_text()
+    editor.by("send-prompt").click()
+    editor.by("outcome").wait_for()
+    assert "price unknown" in editor.by("outcome").locator(".facts").inner_text()
+    assert "no cost" not in editor.by("prompt-panel").inner_text()
+
+
+def test_20_reasoning_is_folded_away_and_is_text(asking, machine):
+    machine.script(CHAT, completion("1\n2", reasoning_content="First <img src=x onerror=alert(1)> is best."))
+    editor = asking(kind="llm")
+    editor.by("send-prompt").click()
+    editor.by("outcome").wait_for()
+    thoughts = editor.by("outcome").get_by_text("First <img src=x onerror=alert(1)> is best.")
+    assert thoughts.count() == 1
+    assert not thoughts.is_visible()
+    editor.by("outcome").get_by_text("Reasoning", exact=True).click()
+    thoughts.wait_for()
+    assert editor.by("raw-answer").inner_text() == "1\n2"
+    assert editor.by("inspector").locator("img").count() == 0
+
+
+def test_20_a_reranker_shows_query_documents_scores_and_order(asking, machine):
+    def score_by_length(exchange):
+        documents = exchange.hit.json["documents"]
+        scored = [{"index": n, "relevance_score": 100 + len(text)} for n, text in enumerate(documents[:-1])]
+        exchange.reply(200, json.dumps({"results": scored}), {"Content-Type": "application/json"})
+
+    machine.script("/v1/rerank", score_by_length)
+    editor = asking(kind="rerank", query_template="Somebody who likes {{ feedback[0].text }}")
+    messages = editor.by("messages")
+    assert messages.locator("figcaption").first.inner_text().lower() == "query"
+    assert messages.locator("pre").first.inner_text().startswith("Somebody who likes ")
+    editor.by("send-prompt").click()
+    editor.by("outcome").wait_for()
+    (hit,) = machine.hits_of("/v1/rerank")
+    documents = hit.json["documents"]
+    shown = editor.by("messages").first.locator("pre").all()
+    assert [entry.text_content() for entry in shown[1:]] == documents
+    order = editor.by("order").locator("tbody tr").all()
+    told = [row.locator(".order-score").inner_text() for row in order]
+    scores = sorted((100 + len(text) for text in documents[:-1]), reverse=True)
+    assert told == [*map(str, scores), "none"]
+    assert editor.by("outcome-status").inner_text() == "Partly ranked"
+
+
+def test_33_what_a_run_cost_is_told_in_the_currency_of_settings(asking, machine):
+    machine.script(CHAT, completion("1\n2"))
+    editor = asking(kind="llm", keep="0s")
+    price = {"model": "thinker", "input": 1000, "output": 1000}
+    assert editor.call("PUT", "/api/settings/prices", price)[0] == 200
+    assert editor.call("PUT", "/api/settings/limits", {"currency": "SEK"})[0] == 200
+    editor.reload()
+    editor.run(USER)
+    editor.open_settings("ranker")
+    editor.page.get_by_role("tab", name="Last run").click()
+    cost = editor.by("outcome").locator(".facts").get_by_text(re.compile(r"^SEK \d"))
+    cost.wait_for()
+    assert editor.call("DELETE", "/api/settings/prices/thinker")[0] == 200
+    assert editor.call("PUT", "/api/settings/limits", {})[0] == 200
+
+
+def test_34_a_node_that_fails_too_often_turns_amber_and_leads_to_its_calls(asking, machine):
+    machine.script(CHAT, status(400, "no"))
+    editor = asking("Amber", kind="llm", keep="0s", on_failure="keep")  # the log knows drawings by name
+    assert editor.by("failing-ranker").count() == 0
+    for n in range(5):
+        editor.set_number("few", "limit", 11 - n)  # another list, so that the ranker is asked again
+        editor.run(USER)
+    note = editor.by("failing-ranker")
+    note.wait_for()
+    assert note.inner_text() == "100 % of its last 5 rankings failed"
+    assert editor.node("ranker").locator(".card.is-failing").count() == 1
+    with editor.page.context.expect_page() as opened:
+        note.click()
+    rows_told = opened.value.get_by_test_id("log").locator("tbody tr")
+    assert rows_told.count() == 5
+    assert "failed" in rows_told.first.inner_text()
+
+
+def test_the_panel_leaves_its_node_in_sight(open_editor):
+    editor = open_editor(drawing(kind="llm"), width=1280)
+    editor.open_settings("ranker")
+    editor.by("estimate").wait_for()
+    editor.page.wait_for_function(
+        """() => {
+          const card = document.querySelector("[data-testid=node-ranker]").getBoundingClientRect();
+          const frame = document.querySelector("[data-testid=canvas]").getBoundingClientRect();
+          return card.left >= frame.left && card.right <= frame.right;
+        }"""
+    )

@@ -243,6 +243,7 @@ def _call(call: CallRecord, ids: list[str]) -> dict[str, Any]:
         "finish_reason": call.finish_reason,
         "status": reading.status if reading else None,
         "reason": reading.reason if reading else "",
+        "scores": list(call.scores),
         "ranked": [ids[call.positions[place]] for place in ranked],
         "dropped": [asdict(token) for token in call.dropped],
         "dropped_counts": dict(reading.dropped_counts) if reading else {},

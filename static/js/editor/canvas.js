@@ -6,6 +6,7 @@ import { useEdges, useNodes } from "./canvas-elements.js";
 import { canvasControls, useFitBesideDrawer, useReady } from "./canvas-view.js";
 import { fitting, refusal } from "./connecting.js";
 import { ConnectionLine, FlowEdge } from "./edge-line.js";
+import { useKeepInSight } from "./keep-in-sight.js";
 import { NodeCard } from "./node-card.js";
 import { NoteCard } from "./note-card.js";
 import { CARD, centeredAt, GRID } from "./places.js";
@@ -33,6 +34,7 @@ export function Canvas() {
   const fitted = useRef(true); // shows the view the whole flow, untouched since?
   useEffect(() => editor.attachCanvas(canvasControls(screen, fitted)), [screen]);
   useFitBesideDrawer(screen, fitted);
+  useKeepInSight(screen);
 
   const onNodesChange = useCallback((changes) => {
     const positions = {};

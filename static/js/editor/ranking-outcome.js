@@ -13,12 +13,17 @@ export function RankingOutcome({ outcome, withOrder = true, currency = "" }) {
     <${StatusLine} status=${outcome.status} message=${outcome.message} />
     <${Notice} text=${outcome.notice} model=${outcome.model} />
     ${outcome.notes.map((note) => html`<p className="field-hint" key=${note}>${note}</p>`)}
-    ${withOrder && outcome.items.length > 0 && html`<${Order} items=${outcome.items} />`}
+    ${withOrder && outcome.items.length > 0 && html`<${Order} items=${outcome.items} scores=${scoresOf(calls)} />`}
     ${calls.length > 1 && html`<p className="outcome-line">${counted(calls.length, "call")}, ${counted(outcome.tokens, "token")}, ${duration(outcome.ms)}${outcome.cost === null ? "" : `, ${money(outcome.cost, currency)}`}${outcome.agreement === null ? "" : `, agreement ${outcome.agreement.toFixed(2)}`}</p>`}
     ${calls.length > 0 && html`<${Call} call=${calls[0]} currency=${currency} withMessages=${!withOrder || calls.length > 1} />`}
     ${calls.slice(1).length > 0 && html`<details className="reasoning"><summary>${counted(calls.length - 1, "more call")}</summary>
       ${calls.slice(1).map((call, index) => html`<details className="field-group" key=${index}><summary>Call ${index + 2}: ${counted(call.asked_about.length, "candidate")}</summary><${Call} call=${call} currency=${currency} withMessages /></details>`)}</details>`}
   </div>`;
+}
+
+/** Item id -> score, of services that give scores. */
+function scoresOf(calls) {
+  return new Map(calls.flatMap((call) => call.scores.map((score, index) => [call.asked_about[index], score])));
 }
 
 export function StatusLine({ status, message }) {

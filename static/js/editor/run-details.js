@@ -2,9 +2,11 @@
 import { html } from "../lib/html.js";
 import { Exchanges, FoundIds } from "./exchanges.js";
 import { RankingOutcome } from "./ranking-outcome.js";
+import { useCurrency } from "./use-preview.js";
 
 export function RunDetails({ details }) {
-  if (details.calls && details.items) return html`<${RankingOutcome} outcome=${details} withOrder=${false} />`;
+  const currency = useCurrency();
+  if (details.calls && details.items) return html`<${RankingOutcome} outcome=${details} withOrder=${false} currency=${currency} />`;
   const { requests, logs = [], ids, unknown_ids: unknownIds = [], evidence, ...others } = details;
   return html`
     ${requests && html`<${Exchanges} requests=${requests} logs=${logs} />`}

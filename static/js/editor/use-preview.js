@@ -22,6 +22,18 @@ export function useQuestion(node, type) {
   }, [node.settings, flow, run, userId]);
 }
 
+/** What money is counted in, as Settings have it; "" until that is known. */
+export function useCurrency() {
+  const editor = useEditor();
+  const [currency, setCurrency] = useState("");
+  useEffect(() => {
+    let wanted = true;
+    editor.listEndpoints().then((found) => wanted && setCurrency(found[0]?.currency ?? ""), () => {});
+    return () => void (wanted = false);
+  }, []);
+  return currency;
+}
+
 /** @returns {{answer: object|null, problem: string, waiting: boolean, again: () => void}} the newest answer, asked for after a pause in the typing */
 export function useShown(ask, question) {
   const [shown, setShown] = useState({ answer: null, problem: "", waiting: true });
