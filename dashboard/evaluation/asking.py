@@ -9,8 +9,9 @@ to be found: no answer is asked for again because of what it says.
 from __future__ import annotations
 
 import asyncio
+import heapq
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -48,18 +49,18 @@ class Asked:
         calls: questions that went out.
         in_flight: that many could have been answered at the same time.
         seconds: from the first to the last.
-        call_seconds: of all calls together, as the calls themselves took.
+        possible_seconds: the same for somebody who has the next question at hand whenever a place is free.
     """
 
     calls: int
     in_flight: int
     seconds: float
-    call_seconds: float
+    possible_seconds: float
 
     @property
     def busy_share(self) -> float:
         """Of the throughput that the endpoint has with ``in_flight`` calls at a time, the share we used."""
-        return self.call_seconds / (self.seconds * self.in_flight) if self.seconds else 0.0
+        return self.possible_seconds / self.seconds if self.seconds else 0.0
 
     def described(self) -> dict[str, float | int]:
         return {
@@ -111,8 +112,7 @@ class AskedRanker:
 
     def missing(self, questions: Sequence[Question]) -> list[Question]:
         """Those that were not answered before, the same one once."""
-        by_key = {self._asker.key(question): question for question in questions}
-        return [question for key, question in by_key.items() if self._kept.get(key) is None]
+        return list(self._missing(questions).values())
 
     def forecast(self, questions: Sequence[Question], sample: int = 20) -> Forecast:
         """What asking these would cost, from the prompts of an even sample of them."""
@@ -143,28 +143,31 @@ class AskedRanker:
             questions: of any number of splits.
             watcher: hears how many are done; when it stops, what is in flight is cancelled.
         """
-        missing = self.missing(questions)
+        missing = self._missing(questions)
         if not missing:
             return Asked(0, 0, 0.0, 0.0)
         began = time.perf_counter()
-        in_calls = run_watched(lambda say: self._ask(missing, say), watcher)
+        took = run_watched(lambda say: self._ask(missing, say), watcher)
         seconds = time.perf_counter() - began
-        return Asked(len(missing), min(self._in_flight, len(missing)), seconds, in_calls)
+        in_flight = min(self._in_flight, len(missing))
+        return Asked(len(missing), in_flight, seconds, makespan(took, in_flight))
 
-    async def _ask(self, questions: Sequence[Question], say: Callable[[Step], None]) -> float:
-        """Seconds that the calls took, all together."""
-        waiting = iter(questions)
-        done, in_calls = 0, 0.0
+    def _missing(self, questions: Sequence[Question]) -> dict[str, Question]:
+        by_key = {self._asker.key(question): question for question in questions}
+        return {key: question for key, question in by_key.items() if self._kept.get(key) is None}
+
+    async def _ask(self, questions: Mapping[str, Question], say: Callable[[Step], None]) -> list[float]:
+        """Seconds that the service took for each call, in the order in which they ended."""
+        waiting = iter(questions.items())
+        took: list[float] = []
         say(Step(0.0, f"asked 0 of {len(questions):,}"))
 
         async def work() -> None:
-            nonlocal done, in_calls
-            for question in waiting:
+            for key, question in waiting:
                 answer, is_its_word = await self._asker.ask(question)
-                self._kept.add(self._asker.key(question), answer, in_file=is_its_word)
-                in_calls += answer.usage.get("seconds", 0.0)
-                done += 1
-                say(Step(done / len(questions), f"asked {done:,} of {len(questions):,}"))
+                self._kept.add(key, answer, in_file=is_its_word)
+                took.append(answer.usage.get("seconds", 0.0))
+                say(Step(len(took) / len(questions), f"asked {len(took):,} of {len(questions):,}"))
 
         workers = min(len(questions), max(1, round(self._in_flight * (1 + _AHEAD))))
         try:
@@ -173,4 +176,12 @@ class AskedRanker:
                     group.create_task(work())
         except BaseExceptionGroup as several:
             raise several.exceptions[0] from None
-        return in_calls
+        return took
+
+
+def makespan(seconds: Iterable[float], places: int) -> float:
+    """How long tasks take together when each starts as soon as one of the places is free."""
+    free_at = [0.0] * places
+    for each in seconds:
+        heapq.heapreplace(free_at, free_at[0] + each)
+    return max(free_at, default=0.0)

@@ -28,7 +28,7 @@ from recflow.llm.replies import PARSER_VERSION
 from recflow.llm.reranking import rank_with_reranker
 from recflow.llm.settings import LlmSettings, RerankSettings
 from recflow.outbound.addresses import AddressPolicy
-from recflow.outbound.call import EndpointPolicy
+from recflow.outbound.call import Attempt, EndpointPolicy
 from recflow.outbound.client import Guard
 from recflow.outbound.rate import Rate
 
@@ -180,7 +180,7 @@ class RerankAsker(_RecordsAsker):
         shape = self.settings.shape()
         told = [entry["Item"] for entry in history[: self.settings.history_limit]]
         query, documents = (
-            sum(estimate_tokens(shown_item(item, shape, "")["text"]) for item in items)
+            sum(estimate_tokens(shown_item(item, shape, "", fields={"text"})["text"]) for item in items)
             for items in (told, candidates)
         )
         tokens = query * len(candidates) + documents
@@ -193,8 +193,13 @@ def _kept(ranking: LlmRanking) -> KeptAnswer:
         "calls": len(ranking.calls),
         "prompt_tokens": sum(call.tokens_in for call in ranking.calls),
         "completion_tokens": sum(call.tokens_out for call in ranking.calls),
-        "seconds": sum(attempt.ms for call in ranking.calls for attempt in call.attempts) / 1000,
+        "seconds": sum(_ms(attempt) for call in ranking.calls for attempt in call.attempts) / 1000,
     }
     if ranking.cost is not None:
         usage["cost"] = ranking.cost
     return KeptAnswer(order, ranking.status, ranking.message or ranking.reason, usage)
+
+
+def _ms(attempt: Attempt) -> float:
+    """What the service took: with many calls under way, answers lie there a while until they are read."""
+    return attempt.ms if attempt.service_ms is None else attempt.service_ms

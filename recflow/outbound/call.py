@@ -65,6 +65,7 @@ class Attempt:
         status: None when no answer came.
         ms: how long the try took.
         waited_ms: how long was waited before it.
+        service_ms: how long the service took, as far as that is known.
         detail: what went wrong, redacted.
     """
 
@@ -75,6 +76,7 @@ class Attempt:
     waited_ms: float
     request_id: str | None = None
     detail: str = ""
+    service_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +282,7 @@ class _Call:
             waited_ms=(sent_at - self.last_end) * 1000,
             request_id=_request_id(outcome),
             detail=shown(decision.detail, secrets_of(self.request)),
+            service_ms=outcome.service_ms if isinstance(outcome, Answer) else None,
         )
         self.last_end = now
         self.attempts.append(attempt)

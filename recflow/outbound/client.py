@@ -15,7 +15,6 @@ import ssl
 import threading
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from time import perf_counter
 
 import certifi
 import httpcore
@@ -28,6 +27,7 @@ from .body import ACCEPT_ENCODING, read_body
 from .connections import Connections
 from .messages import Answer, Request, shown_url
 from .redirects import follow, target_of
+from .service_time import service_ms
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\U0010ffff]*")
@@ -83,12 +83,11 @@ async def send(request: Request, guard: Guard) -> Answer:
         ServiceError: no complete answer came. Its kind: ``bad_url``, ``dns``, ``connect``, ``tls``,
             ``reset``, ``cut_reply``, ``too_large`` or ``unreadable``.
     """
-    started = perf_counter()
     try:
         async with asyncio.timeout(guard.total_s):
             hops = 0
             while True:
-                answer = await _exchange(request, guard, started, hops)
+                answer = await _exchange(request, guard, hops)
                 target = target_of(request, answer)
                 if target is None or hops >= guard.max_hops:
                     return answer
@@ -111,19 +110,20 @@ async def close_clients() -> None:
         await connections.aclose()
 
 
-async def _exchange(request: Request, guard: Guard, started: float, hops: int) -> Answer:
+async def _exchange(request: Request, guard: Guard, hops: int) -> Answer:
     raw = _raw(request, _checked(request), guard)
     try:
         async with _connections(guard).exchange(raw) as response:
             headers = tuple((_text(name).lower(), _text(value)) for name, value in response.headers)
             body = await read_body(response, dict(headers), guard.max_body, is_head=request.method == "HEAD")
+            took_ms = service_ms(response)
     except _BROKEN as error:
         raise _ours(error, request, guard) from error
     return Answer(
         status=response.status,
         headers=headers,
         body=body,
-        elapsed_ms=(perf_counter() - started) * 1000,
+        service_ms=took_ms,
         url=request.url,
         hops=hops,
     )

@@ -57,7 +57,8 @@ class Answer:
     Args:
         headers: pairs in the order they came, names in lower case.
         body: decoded (gzip, deflate), never longer than the cap of the call.
-        elapsed_ms: from the first connection to the last byte, redirects included.
+        service_ms: from the end of the request to that of the answer, without the time it lay here unread; of
+            the last hop, None when unknown.
         url: where the answer came from after redirects.
         hops: redirects that were followed.
     """
@@ -65,7 +66,7 @@ class Answer:
     status: int
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = field(default=b"", repr=False)
-    elapsed_ms: float = 0.0
+    service_ms: float | None = None
     url: str = ""
     hops: int = 0
 

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from dashboard import drafts
 from dashboard.errors import NotFound
 from dashboard.evaluation import contestants
-from dashboard.evaluation.asking import AskedRanker
+from dashboard.evaluation.asking import Asked, AskedRanker, makespan
 from dashboard.evaluation.contestants import Entrants, contestants_of, find_flow
 from dashboard.evaluation.datasets import DEFAULT_RULES, Measured
 from dashboard.evaluation.kept_answers import KeptAnswer, KeptAnswers
@@ -179,6 +179,13 @@ def test_the_endpoint_is_kept_busy(measured, model):
     asked = ranker.ask_all(questions, UNWATCHED)
     assert (asked.calls, asked.in_flight) == (48, 8)
     assert asked.busy_share > 0.6
+
+
+def test_what_was_possible_is_each_call_in_the_first_free_place():
+    # two places: 3 and 1, then 1 after the 1, then 4 after that (at 2), so all are done at 6
+    assert makespan([3.0, 1.0, 1.0, 4.0], 2) == 6.0
+    assert makespan([1.0] * 5, 2) == 3.0  # an odd one out cannot be shared
+    assert Asked(calls=5, in_flight=2, seconds=4.0, possible_seconds=3.0).busy_share == 0.75
 
 
 def test_a_kept_answer_survives_a_cut_line_before_it(tmp_path):
