@@ -95,6 +95,31 @@ def change(flow_id: int, author: str, *, name: str | None = None, archived: bool
     return flow
 
 
+def delete(flow_id: int, author: str) -> None:
+    """Take a flow out of all lists; nothing of it is lost, see ``undelete``.
+
+    Raises:
+        Conflict: the active flow cannot be deleted.
+    """
+    with transaction.atomic():
+        flow = locked(flow_id)
+        if ActiveVersion.objects.filter(version__flow=flow).exists():
+            raise Conflict(f"{flow.name} is active: activate another flow before deleting it")
+        flow.deleted_at = timezone.now()
+        flow.save(update_fields=["deleted_at"])
+        tell(flow_id, "changed", author, flow.revision)
+
+
+def undelete(flow_id: int) -> Flow:
+    """Bring a deleted flow back as it was; one that is there stays as it is.
+
+    Raises:
+        NotFound: there never was such a flow.
+    """
+    Flow.with_deleted.filter(pk=flow_id).update(deleted_at=None)
+    return find(flow_id)
+
+
 def draft_of(flow: Flow) -> Draft:
     return flow.drafts.get(revision=flow.revision)
 

@@ -101,7 +101,7 @@ def flow_templates(request: HttpRequest) -> list[dict[str, str]]:
 def list_flows(request: HttpRequest) -> list[dict[str, Any]]:
     active = activation.active_version()
     newest = (
-        Draft.objects.filter(revision=F("flow__revision"))
+        Draft.objects.filter(revision=F("flow__revision"), flow__deleted_at=None)
         .select_related("flow")
         .annotate(latest=Max("flow__versions__number"))
         .order_by("flow__archived", "-saved_at", "-pk")
@@ -144,6 +144,17 @@ def get_flow(request: HttpRequest, flow_id: int) -> dict[str, Any]:
 @api.patch("/flows/{int:flow_id}", auth=edit)
 def change_flow(request: HttpRequest, flow_id: int, body: FlowChange) -> dict[str, Any]:
     return _flow(drafts.change(flow_id, request.auth.name, name=body.name, archived=body.archived))
+
+
+@api.delete("/flows/{int:flow_id}", auth=edit)
+def delete_flow(request: HttpRequest, flow_id: int) -> dict[str, Any]:
+    drafts.delete(flow_id, request.auth.name)
+    return {"id": flow_id}
+
+
+@api.post("/flows/{int:flow_id}/undelete", auth=edit)
+def undelete_flow(request: HttpRequest, flow_id: int) -> dict[str, Any]:
+    return _flow(drafts.undelete(flow_id))
 
 
 @api.put("/flows/{int:flow_id}/draft", auth=edit)

@@ -22,13 +22,25 @@ def to_text(document: dict[str, Any]) -> str:
     return json.dumps(document, separators=(",", ":"))
 
 
+class _ThereFlows(models.Manager):
+    def get_queryset(self) -> models.QuerySet:
+        return super().get_queryset().filter(deleted_at=None)
+
+
 class Flow(models.Model):
-    """One drawing through its life. ``revision`` counts the saves of its draft."""
+    """One drawing through its life. ``revision`` counts the saves of its draft.
+
+    A deleted flow keeps its rows, so that deleting can be undone and the list of activations stays true.
+    """
 
     name = models.CharField(max_length=MAX_NAME)
     revision = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(default=timezone.now)
     archived = models.BooleanField(default=False)
+    deleted_at = models.DateTimeField(null=True)
+
+    objects = _ThereFlows()
+    with_deleted = models.Manager()
 
     def __str__(self) -> str:
         return self.name

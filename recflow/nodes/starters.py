@@ -9,7 +9,7 @@ from typing import Any
 THIS_WEEK = "count(feedback, (now() - .Timestamp).Hours() < 168)"
 
 #: Canvas pixels between columns and rows.
-COLUMN, ROW = 300, 130
+COLUMN, ROW = 320, 130
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,11 @@ def _classic(name: str) -> dict[str, Any]:
         name,
         [
             _node("source", "data-source", 0, 2.5),
-            _node("latest", "latest", 1, 0),
-            _popular_this_week(1, 1),
-            _node("collaborative", "collaborative", 1, 2),
-            _node("similar-items", "item-to-item", 1, 3, "liked together", similarity="users"),
-            _node("similar-users", "user-to-user", 1, 4, "similar taste", similarity="items"),
+            _popular_this_week(1, 0),
+            _node("collaborative", "collaborative", 1, 1),
+            _node("similar-items", "item-to-item", 1, 2, "liked together", similarity="users"),
+            _node("similar-users", "user-to-user", 1, 3, "similar taste", similarity="items"),
+            _node("latest", "latest", 1, 4),
             _popular(1, 5),
             _node("merge", "merge", 2, 2),
             _node("ranker", "ranker", 3, 2, kind="mf"),
@@ -114,9 +114,9 @@ def _llm_on_top() -> dict[str, Any]:
         "LLM on top",
         [
             _node("source", "data-source", 0, 1.5),
-            _node("latest", "latest", 1, 0),
-            _node("collaborative", "collaborative", 1, 1),
-            _node("similar-items", "item-to-item", 1, 2, "liked together", similarity="users"),
+            _node("collaborative", "collaborative", 1, 0),
+            _node("similar-items", "item-to-item", 1, 1, "liked together", similarity="users"),
+            _node("latest", "latest", 1, 2),
             _popular(1, 3),
             _node("merge", "merge", 2, 1, "best fifty", limit=50),
             _node("mf", "ranker", 3, 1, "by taste", kind="mf"),
@@ -131,6 +131,18 @@ def _llm_on_top() -> dict[str, Any]:
             "latest > fallback > recommend",
             "source > popular > fallback",
         ),
+    )
+
+
+def _newest() -> dict[str, Any]:
+    return _document(
+        "Newest",
+        [
+            _node("source", "data-source", 0, 0),
+            _node("latest", "latest", 1, 0),
+            _node("recommend", "recommend", 2, 0),
+        ],
+        _edges("source > latest > recommend"),
     )
 
 
@@ -154,6 +166,12 @@ STARTERS: dict[str, Starter] = {
             "LLM ranker on top of MF",
             "Matrix factorization orders the best fifty, and a language model has the last word on them.",
             _llm_on_top(),
+        ),
+        Starter(
+            "gorse",
+            "Gorse's default",
+            "The newest items, the same for everybody: what Gorse answers until it is told more.",
+            _newest(),
         ),
     )
 }

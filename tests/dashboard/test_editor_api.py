@@ -251,6 +251,27 @@ def test_the_active_flow_cannot_be_archived(editor, flow):
     )
 
 
+def test_a_deleted_flow_is_gone_until_it_is_brought_back_as_it_was(editor, flow):
+    base = f"/api/flows/{flow['id']}"
+    before = editor.get(base).json()
+    assert send(editor, "delete", base, {}) == (200, {"id": flow["id"]})
+    assert editor.get("/api/flows").json() == []
+    assert editor.get(base).status_code == 404
+    assert send(editor, "put", f"{base}/draft", {"base_revision": 1, "document": POPULAR})[0] == 404
+    assert send(editor, "post", f"{base}/undelete", {}) == (200, before)
+    assert [entry["id"] for entry in editor.get("/api/flows").json()] == [flow["id"]]
+
+
+def test_the_active_flow_cannot_be_deleted(editor, flow):
+    send(editor, "post", f"/api/flows/{flow['id']}/activate", {})
+    status, answer = send(editor, "delete", f"/api/flows/{flow['id']}", {})
+    assert (status, answer["message"]) == (
+        409,
+        "Home is active: activate another flow before deleting it",
+    )
+    assert editor.get(f"/api/flows/{flow['id']}").status_code == 200
+
+
 def test_a_flow_can_be_renamed(editor, flow):
     assert send(editor, "patch", f"/api/flows/{flow['id']}", {"name": "Start"})[1]["name"] == "Start"
 

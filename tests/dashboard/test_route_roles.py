@@ -141,9 +141,11 @@ edit            POST    /api/evaluations
 edit            DELETE  /api/evaluations/<int:evaluation_id>
 edit            POST    /api/evaluations/<int:evaluation_id>/cancel
 edit            POST    /api/flows
+edit            DELETE  /api/flows/<int:flow_id>
 edit            PATCH   /api/flows/<int:flow_id>
 edit            PUT     /api/flows/<int:flow_id>/draft
 edit            POST    /api/flows/<int:flow_id>/restore
+edit            POST    /api/flows/<int:flow_id>/undelete
 edit            POST    /api/flows/<int:flow_id>/versions
 edit            POST    /api/jobs
 edit            POST    /api/jobs/<int:job_id>/cancel
