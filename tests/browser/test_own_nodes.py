@@ -1,4 +1,4 @@
-"""A node type is one Python file: that of the README, beside the project, is in the editor and in its runs."""
+"""A node type is one Python file: that of the README, beside the project, is in the editor and in runs."""
 
 import json
 import os

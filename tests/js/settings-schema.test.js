@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { fieldsFor, kindsOf, settingsProblems, titleOf, withKind } from "../../static/js/editor/settings-schema.js";
+import { cardValues, fieldsFor, kindsOf, settingsProblems, titleOf, withKind } from "../../static/js/editor/settings-schema.js";
 
 const plain = {
   type: "object",
@@ -93,3 +93,18 @@ test("an unknown kind is one problem on the kind", () => {
 });
 
 test("a name becomes a label", () => assert.equal(titleOf("cache_size"), "Cache size"));
+
+test("a card tells kinds by their titles, numbers with what they count, and leaves out what does not apply", () => {
+  const kind = (value, title, properties) => ({ title, properties: { kind: { const: value, default: value }, ...properties } });
+  const settings = {
+    discriminator: { propertyName: "kind" },
+    oneOf: [
+      kind("mf", "Matrix factorization", { n: { type: "integer", title: "Factors", default: 64 } }),
+      kind("none", "None", { days: { type: "integer", title: "At most", ui: { unit: "days" } }, how: { type: "string", default: "" } }),
+    ],
+  };
+  const type = { settings, defaults: { kind: "mf", n: 64 }, card: ["kind", "n", "days", "how"] };
+  assert.deepEqual(cardValues(type, {}), ["Matrix factorization", "Factors 64"]);
+  assert.deepEqual(cardValues(type, { kind: "none", days: 7 }), ["None", "At most 7 days"]);
+  assert.deepEqual(cardValues(type, { kind: "none", how: "round_robin" }), ["None", "round robin"]);
+});

@@ -85,7 +85,7 @@ function Chooser({ label, placeholder, find, at, none }) {
       <ul className="chooser-list" id="chooser-list" role="listbox" aria-label=${label} ref=${list}>
         ${entries.map((entry, index) => html`<li key=${entry.key} id=${`choice-${index}`} role="option" aria-selected=${index === chosen} data-testid=${entry.testId}
             onPointerMove=${() => index !== chosen && setActive(index)} onClick=${entry.act}>
-          ${entry.icon}<span className="choice-words">${entry.words}</span><span className="choice-beside">${entry.beside}</span></li>`)}
+          ${entry.icon}<span className="choice-words" title=${entry.words}>${entry.words}</span><span className="choice-beside">${entry.beside}</span></li>`)}
       </ul>
       ${entries.length === 0 && html`<p className="empty-hint">${none}</p>`}
     </div>
@@ -94,5 +94,5 @@ function Chooser({ label, placeholder, find, at, none }) {
 
 /** At the pointer, but inside the window. */
 function placed({ x, y }) {
-  return { position: "fixed", left: `${Math.max(8, Math.min(x, innerWidth - 368))}px`, top: `${Math.max(8, Math.min(y, innerHeight - 360))}px`, margin: 0 };
+  return { position: "fixed", left: `${Math.max(8, Math.min(x, innerWidth - 408))}px`, top: `${Math.max(8, Math.min(y, innerHeight - 360))}px`, margin: 0 };
 }

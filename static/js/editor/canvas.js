@@ -17,6 +17,7 @@ import { useEditor, useEditorState } from "./store.js";
 const NODE_KINDS = { card: NodeCard, note: NoteCard };
 const EDGE_KINDS = { line: FlowEdge };
 export const DRAGGED_TYPE = "application/x-recflow-node";
+const FAR = 0.6; // below this zoom cards say less, in larger letters
 
 export function Canvas() {
   const editor = useEditor();
@@ -85,6 +86,15 @@ export function Canvas() {
 
   const reconnected = useCallback((edge, { source, target }) => editor.perform("reconnect", { edgeId: edge.id, source, target }), []);
 
+  const root = useRef(null);
+  const seenFrom = useCallback((_event, { zoom }) => root.current?.classList.toggle("is-far", zoom < FAR), []);
+
+  /** A click on one of several selected nodes means that one; React Flow would keep them all. */
+  const onNodeClick = useCallback((event, { id, type }) => {
+    const isOneOfMany = !event.ctrlKey && !event.metaKey && !event.shiftKey && store.get().selection.nodes.length > 1;
+    if (type === "card") isOneOfMany ? editor.select({ nodes: [id] }, { open: true }) : store.set({ panelOpen: true });
+  }, []);
+
   const onDrop = (event) => {
     const type = types.get(event.dataTransfer.getData(DRAGGED_TYPE));
     if (!type) return;
@@ -114,7 +124,7 @@ export function Canvas() {
       onNodesChange=${onNodesChange} onEdgesChange=${onEdgesChange} onNodeDragStop=${onNodeDragStop}
       onConnect=${connected} onConnectStart=${connectionStarted} onConnectEnd=${connectionEnded}
       isValidConnection=${isValidConnection} onReconnect=${reconnected} reconnectRadius=${12}
-      onNodeClick=${(_event, node) => node.type === "card" && store.set({ panelOpen: true })}
+      onNodeClick=${onNodeClick}
       onNodeDoubleClick=${(_event, node) => node.type === "card" && editor.openSettings(node.id)}
       onMoveStart=${(event) => event && (fitted.current = false)}
       onPaneClick=${() => store.set({ refusal: null, connecting: null })}
@@ -122,8 +132,8 @@ export function Canvas() {
       nodesDraggable=${editable} nodesConnectable=${editable} edgesReconnectable=${editable} elementsSelectable
       selectionMode=${SelectionMode.Partial} multiSelectionKeyCode=${["Meta", "Control", "Shift"]}
       deleteKeyCode=${null} disableKeyboardA11y zoomOnDoubleClick=${false} autoPanOnNodeFocus=${false}
-      snapToGrid=${false} minZoom=${0.1} maxZoom=${2} elevateNodesOnSelect=${false} nodeDragThreshold=${2}
-      aria-label="Flow canvas">
+      onMove=${seenFrom} attributionPosition="top-right" snapToGrid=${false} minZoom=${0.1} maxZoom=${2} elevateNodesOnSelect=${false} nodeDragThreshold=${2}
+      ref=${root} aria-label="Flow canvas">
       <${Background} variant=${BackgroundVariant.Dots} gap=${GRID} size=${1.4} />
       <${MiniMap} pannable zoomable ariaLabel="Overview of the flow" nodeClassName=${minimapClass} nodeBorderRadius=${12} />
     </${ReactFlow}>

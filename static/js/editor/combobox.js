@@ -47,6 +47,8 @@ export function Combobox({ id, testId, label, placeholder, value, onValue, sugge
       if (!open) ask(value);
       setOpen(true);
       if (found.length > 0) setActive((active + step + found.length) % found.length);
+    } else if (event.key === "Enter" && (event.ctrlKey || event.metaKey || event.altKey)) {
+      shut(); // a key of the whole editor, such as the one that stops a run
     } else if (event.key === "Enter") {
       event.preventDefault();
       const option = open && active >= 0 ? found[active] : null;

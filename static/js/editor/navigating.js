@@ -5,7 +5,7 @@ import { nameOf } from "./node-types.js";
 import { CARD, centeredAt, tidyPositions } from "./places.js";
 import { mayEdit, shownFlow } from "./state.js";
 
-const COLUMN_GAP = 84;
+const COLUMN_GAP = 104;
 
 export function createNavigating(editor) {
   const { store, types, canvas } = editor;

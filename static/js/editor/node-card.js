@@ -6,10 +6,10 @@ import { Icon, TypeIcon } from "../lib/icons.js";
 import { problemsOfNode } from "./checking.js";
 import { FailingNote } from "./failing.js";
 import { nameOf } from "./node-types.js";
-import { effectiveSettings } from "./settings-schema.js";
+import { cardValues } from "./settings-schema.js";
 import { shownFlow } from "./state.js";
 import { useEditor, useEditorState } from "./store.js";
-import { counted, describeNode, duration, sentenceCase, shortValue, STATE_WORDS } from "./wording.js";
+import { counted, describeNode, duration, sentenceCase, STATE_WORDS } from "./wording.js";
 
 export const NodeCard = memo(function NodeCard({ id, data }) {
   const node = data.part;
@@ -84,8 +84,6 @@ function fitOf(connecting, nodeId, side) {
 
 function subtitle(node, type) {
   if (!type) return `Unknown type: ${node.type}`;
-  const settings = { ...type.defaults, ...effectiveSettings(type, node.settings) };
-  const values = type.card.map((name) => settings[name]).filter((value) => value !== undefined && value !== null && value !== "");
   const label = node.name && node.name !== type.label ? [type.label] : [];
-  return [...label, ...values.map(shortValue)].join(" · ") || sentenceCase(type.summary);
+  return [...label, ...cardValues(type, node.settings)].join(" · ") || sentenceCase(type.summary);
 }

@@ -30,7 +30,7 @@ export function centeredAt({ x, y }) {
  */
 export function tidyPositions(flow, dagre) {
   const graph = new dagre.graphlib.Graph();
-  graph.setGraph({ rankdir: "LR", nodesep: 36, ranksep: 96, marginx: 0, marginy: 0 });
+  graph.setGraph({ rankdir: "LR", nodesep: 36, ranksep: 104, marginx: 0, marginy: 0 });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const node of flow.nodes) graph.setNode(node.id, { ...CARD });
   for (const edge of flow.edges) graph.setEdge(edge.source, edge.target);

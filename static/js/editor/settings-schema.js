@@ -4,6 +4,7 @@
  * Reads what pydantic writes: objects, `$ref` into `$defs`, `anyOf` with null, and `oneOf` with a discriminator.
  * The server checks the same and has the last word; this only says it sooner. Pure.
  */
+import { shortValue } from "./wording.js";
 
 /**
  * @typedef {{name: string, title: string, schema: object, ui: object, required: boolean, nullable: boolean}} Field
@@ -37,6 +38,21 @@ export function fieldsFor(schema, settings) {
 export function effectiveSettings(type, settings) {
   const kind = type.settings.discriminator?.propertyName;
   return kind && settings[kind] === undefined ? { [kind]: type.defaults[kind], ...settings } : settings;
+}
+
+/** What a card tells of the settings: texts as they are, kinds by their titles, numbers with what they count. */
+export function cardValues(type, settings) {
+  const kinds = kindsOf(type.settings);
+  const current = { ...type.defaults, ...effectiveSettings(type, settings) };
+  const fields = fieldsFor(type.settings, current);
+  return type.card.flatMap((name) => {
+    const value = current[name];
+    if (value === undefined || value === null || value === "") return [];
+    if (name === kinds?.name) return kinds.options.find((option) => option.value === value)?.title ?? value;
+    const field = fields.find((each) => each.name === name);
+    if (!field || typeof value !== "number") return field ? shortValue(value) : [];
+    return [field.title, value, field.ui.unit].filter((part) => part !== undefined).join(" ");
+  });
 }
 
 /** The settings as another kind: what both kinds know stays, the rest are the new kind's defaults. */
