@@ -65,6 +65,9 @@ def run(work: Work) -> str:
     It reads and writes, and computes next to nothing, so it stays in the thread that does the job.
     """
     chosen = work.job.parameters
+    if "said" in chosen:  # the process ended between the last row and the word that all is done
+        uploads.forget(chosen["folder"])
+        return chosen["said"]
     path = uploads.find(chosen["folder"], chosen["name"])
     (source,) = sources(format_of(path.name), path, chosen["kind"])
 
@@ -92,6 +95,7 @@ def run(work: Work) -> str:
         plural = "" if outcome.rejected == 1 else "s"
         said += f"; {outcome.rejected:,} row{plural} could not be read"
     work.say(said)
+    work.remember(said=said)
     uploads.forget(chosen["folder"])
     return said
 
