@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
 from ninja.utils import check_csrf
@@ -60,8 +61,15 @@ def person_of_scope(scope: dict[str, Any]) -> Person | None:
 
 
 async def may_preview(scope: dict[str, Any]) -> bool:
-    """Whether this WebSocket may run previews."""
-    person = await sync_to_async(person_of_scope)(scope)  # the role is in the database
+    """Whether this WebSocket may run previews now: an open one may have lost its account since."""
+    return await sync_to_async(_may_preview)(scope)  # accounts and roles are in the database
+
+
+def _may_preview(scope: dict[str, Any]) -> bool:
+    user = scope["user"]
+    if user.is_authenticated:
+        user = get_user_model().objects.filter(pk=user.pk).first()
+    person = person_of_scope({**scope, "user": user}) if user is not None else None
     return person is not None and person.may("view")
 
 

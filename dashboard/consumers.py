@@ -65,7 +65,10 @@ class PreviewConsumer(SharedFlow, AsyncWebsocketConsumer):
                 "A message is a JSON object whose type is run, cancel, resume, explain, output, open or look",
             )
             return
-        await handle(message)
+        if await access.may_preview(self.scope):
+            await handle(message)
+        else:  # locked out since the socket was opened
+            await self.close(NOT_ALLOWED)
 
     async def _start(self, message: dict[str, Any]) -> None:
         request_id = str(message.get("request_id", ""))

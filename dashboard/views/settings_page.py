@@ -1,7 +1,7 @@
-"""The Settings page: endpoints and keys, secrets, prices, limits, allowed networks, the log of calls.
+"""The Settings page: endpoints, secrets, prices, limits, allowed networks, accounts, and the log of calls.
 
 Plain forms that are posted and answered by a redirect: nothing here needs a script, and a key that was typed
-is in no page that comes back.
+is in no page that comes back. What is told only once (a made-up password) stands in the answer itself.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ from typing import Any
 from urllib.parse import urlencode
 
 from asgiref.sync import async_to_sync
+from django.contrib.auth import update_session_auth_hash
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 from pydantic import BaseModel, ValidationError
 
-from dashboard.access import page
+from dashboard import accounts
+from dashboard.access import ROLES, page
 from dashboard.errors import BadRequest, NotAllowed, status_of
 from dashboard.outside import call_log, changes
 from dashboard.outside.changes import EndpointForm, LimitsForm, PriceForm
@@ -28,34 +31,29 @@ from recflow.llm.endpoint import ThinkingOff
 
 #: Days that the counters on the page look back.
 DAYS = 7
-_NEVER_SHOWN_AGAIN = {"key", "value"}
+_NEVER_SHOWN_AGAIN = {"key", "value", "old_value"}
 
 
 @page
+@never_cache
 @require_http_methods(["GET", "POST"])
 def settings(request: HttpRequest) -> HttpResponse:
     if request.method == "GET":
         return _shown(request, said=_SAID.get(request.GET.get("done", ""), ""))
     action = request.POST.get("action", "")
     try:
-        if not request.person.may("publish"):
+        if action == "own-password":
+            _change_own_password(request)
+        elif not request.person.may("publish"):
             raise NotAllowed(f"{request.person.name} may not change settings")
-        if action == "test-endpoint":
-            return _tested(request)
-        if action not in _ACTIONS:
+        elif action not in _ACTIONS:
             raise BadRequest(f"There is no action {action!r}")
-        _ACTIONS[action](request.POST)
+        elif told := _ACTIONS[action](request.POST):
+            return _shown(request, **told)
     except RecflowError as error:
         typed = {name: value for name, value in request.POST.items() if name not in _NEVER_SHOWN_AGAIN}
         return _shown(request, status=_page_status(error), problem=error.message, action=action, typed=typed)
     return redirect(f"{reverse('settings')}?{urlencode({'done': action})}")
-
-
-def _tested(request: HttpRequest) -> HttpResponse:
-    """What came of one question to an endpoint; no redirect, so that a browser asks before it is repeated."""
-    name, way = request.POST.get("name", ""), request.POST.get("way", "chat")
-    trial = async_to_sync(try_endpoint)(name, way)
-    return _shown(request, tested={"name": name, "way": way, **asdict(trial)})
 
 
 def _page_status(error: RecflowError) -> int:
@@ -72,6 +70,8 @@ def _shown(request: HttpRequest, *, status: int = 200, **more: Any) -> HttpRespo
         "ways": WAYS,
         "thinking_off": [option.value for option in ThinkingOff],
         "may_change": request.person.may("publish"),
+        "accounts": accounts.accounts() if request.person.may("publish") else [],
+        "roles": ROLES,
     }
     return render(request, "settings.html", context | more, status=status)
 
@@ -109,7 +109,45 @@ def _save_networks(posted: Mapping[str, str]) -> None:
     changes.save_networks(posted.get("networks", "").splitlines())
 
 
-_ACTIONS: dict[str, Callable[[Mapping[str, str]], None]] = {
+def _test_endpoint(posted: Mapping[str, str]) -> dict[str, Any]:
+    """What came of one question to an endpoint."""
+    name, way = posted.get("name", ""), posted.get("way", "chat")
+    trial = async_to_sync(try_endpoint)(name, way)
+    return {"tested": {"name": name, "way": way, **asdict(trial)}}
+
+
+def _add_account(posted: Mapping[str, str]) -> dict[str, Any] | None:
+    name, typed = posted.get("name", "").strip(), posted.get("value", "")
+    password = typed or accounts.made_up_password()
+    accounts.add(name, password, posted.get("role", ""))
+    return None if typed else _password_told(name, password)
+
+
+def _give_password(posted: Mapping[str, str]) -> dict[str, Any] | None:
+    name, typed = posted.get("name", ""), posted.get("value", "")
+    password = accounts.set_password(name, typed)
+    return None if typed else _password_told(name, password)
+
+
+def _password_told(name: str, password: str) -> dict[str, Any]:
+    return {"new_password": {"name": name, "password": password}}
+
+
+def _change_own_password(request: HttpRequest) -> None:
+    """Everybody may; whoever only found the browser open has to know the old one."""
+    if not request.user.is_authenticated:
+        raise BadRequest("The playground has no accounts, so there is no password to change")
+    if not request.user.check_password(request.POST.get("old_value", "")):
+        raise BadRequest("That is not your password of now")
+    new = request.POST.get("value", "")
+    if not new:
+        raise BadRequest("The new password is empty")
+    accounts.set_password(request.user.get_username(), new)
+    request.user.refresh_from_db()
+    update_session_auth_hash(request, request.user)
+
+
+_ACTIONS: dict[str, Callable[[Mapping[str, str]], dict[str, Any] | None]] = {
     "save-endpoint": _save_endpoint,
     "delete-endpoint": lambda posted: changes.delete_endpoint(posted.get("name", "")),
     "reset-endpoint": lambda posted: changes.reset_endpoint(posted.get("name", "")),
@@ -121,6 +159,12 @@ _ACTIONS: dict[str, Callable[[Mapping[str, str]], None]] = {
     "delete-price": lambda posted: changes.delete_price(posted.get("model", "")),
     "save-limits": lambda posted: changes.save_limits(_read(LimitsForm, posted, ("log_prompts",))),
     "save-networks": _save_networks,
+    "test-endpoint": _test_endpoint,
+    "add-account": _add_account,
+    "grant": lambda posted: accounts.grant(posted.get("name", ""), posted.get("role", "")),
+    "lock-out": lambda posted: accounts.let_in(posted.get("name", ""), is_active=False),
+    "let-in": lambda posted: accounts.let_in(posted.get("name", ""), is_active=True),
+    "give-password": _give_password,
 }
 _SAID = {
     "save-endpoint": "The endpoint is saved.",
@@ -132,4 +176,10 @@ _SAID = {
     "delete-price": "The price is gone; what this model costs is now unknown.",
     "save-limits": "The limits are saved.",
     "save-networks": "The allowed networks are saved.",
+    "add-account": "The account is made.",
+    "grant": "The role is changed.",
+    "lock-out": "The account may not log in any more.",
+    "let-in": "The account may log in again.",
+    "give-password": "The password is changed.",
+    "own-password": "Your password is changed; other browsers are logged out.",
 }

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import re
+from html import unescape
 from io import StringIO
 
 import pytest
+from asgiref.sync import sync_to_async
+from asgiref.testing import ApplicationCommunicator
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.management import CommandError, call_command
+from django.test import Client
 from pydantic import SecretStr
 
 from dashboard import access
-from dashboard.accounts import Account, accounts, add, ensure_configured_account, grant
+from dashboard.accounts import Account, accounts, add, ensure_configured_account, grant, let_in
 from dashboard.errors import BadRequest, Conflict, NotFound
+from dashboard.routing import websocket_urlpatterns
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
@@ -166,3 +173,122 @@ def test_the_command_grants_makes_and_lists(monkeypatch):
         command("cy", "viewer")
     with pytest.raises(CommandError, match="Which role shall bob have"):
         command("bob")
+
+
+@pytest.fixture
+def boss(client):
+    """A publisher who is logged in, and a way to post on the Settings page."""
+    add("boss", "a long password", "publisher")
+    client.force_login(User.objects.get(username="boss"))
+
+    def post(by=client, **posted):
+        answer = by.post("/settings", posted)
+        return answer.status_code, unescape(answer.content.decode())
+
+    return post
+
+
+def told_password(page, name):
+    return re.search(rf"{name} logs in with <code>(\S+)</code>", page)[1]
+
+
+def test_a_publisher_makes_accounts_with_a_password_typed_or_made_up(boss):
+    assert boss(action="add-account", name="ada", role="editor", value="a typed password")[0] == 302
+    assert Client().login(username="ada", password="a typed password")
+    status, page = boss(action="add-account", name="bob", role="viewer", value="")
+    made_up = told_password(page, "bob")
+    assert (status, len(made_up)) == (200, 16)
+    assert Client().login(username="bob", password=made_up)
+    assert accounts() == [
+        Account("ada", "editor", True),
+        Account("bob", "viewer", True),
+        Account("boss", "publisher", True),
+    ]
+    status, page = boss(action="add-account", name="eve", role="editor", value="short")
+    assert status == 422
+    assert "too short" in page
+    assert "short" not in re.findall(r'value="([^"]*)"', page)
+
+
+def test_a_role_and_a_lock_count_in_the_next_request(boss):
+    add("ada", "a long password", "viewer")
+    ada = Client()
+    ada.force_login(User.objects.get(username="ada"))
+    export = "/data/export/items.jsonl"
+    assert ada.get(export).status_code == 403
+    assert boss(action="grant", name="ada", role="editor")[0] == 302
+    assert ada.get(export).status_code == 200
+    assert boss(action="lock-out", name="ada")[0] == 302
+    assert ada.get(export)["Location"].startswith("/login")
+    assert not Client().login(username="ada", password="a long password")
+    assert boss(action="let-in", name="ada")[0] == 302
+    assert Client().login(username="ada", password="a long password")
+
+
+def test_the_last_publisher_can_neither_be_demoted_nor_locked_out(boss):
+    for change in ({"action": "grant", "role": "editor"}, {"action": "lock-out"}):
+        status, page = boss(name="boss", **change)
+        assert status == 409
+        assert "boss is the only publisher: make somebody else one first" in page
+    add("ada", "a long password", "publisher")
+    let_in("ada", is_active=False)  # somebody who may not log in does not count
+    assert boss(name="boss", action="lock-out")[0] == 409
+    let_in("ada", is_active=True)
+    assert boss(name="boss", action="grant", role="viewer")[0] == 302
+    with pytest.raises(Conflict, match="ada is the only publisher"):
+        let_in("ada", is_active=False)
+
+
+def test_a_new_password_logs_out_whoever_has_the_old_one(boss):
+    add("ada", "a long password", "viewer")
+    ada = Client()
+    assert ada.login(username="ada", password="a long password")
+    _, page = boss(action="give-password", name="ada")
+    assert ada.get("/flows").status_code == 302
+    assert Client().login(username="ada", password=told_password(page, "ada"))
+
+
+def test_everybody_may_change_their_own_password_and_nothing_else(boss):
+    add("ada", "a long password", "viewer")
+    here, there = Client(), Client()
+    for browser in (here, there):
+        browser.login(username="ada", password="a long password")
+    status, page = boss(here, action="own-password", old_value="a wrong one", value="another long password")
+    assert status == 422
+    assert "That is not your password of now" in page
+    own = {"action": "own-password", "old_value": "a long password", "value": "another long password"}
+    assert boss(here, **own)[0] == 302
+    assert here.get("/flows").status_code == 200
+    assert there.get("/flows").status_code == 302
+    for action in ("grant", "lock-out", "add-account", "give-password"):
+        assert boss(here, action=action, name="boss", role="viewer")[0] == 403
+    assert "account-boss" not in unescape(here.get("/settings").content.decode())
+
+
+async def watched_by(user):
+    """A preview socket of somebody, just accepted."""
+    scope = {
+        "type": "websocket",
+        "path": "/ws/preview",
+        "headers": [],
+        "user": user,
+        "client": ("10.0.0.1", 1),
+    }
+    (pattern,) = [entry for entry in websocket_urlpatterns if str(entry.pattern) == "ws/preview"]
+    socket = ApplicationCommunicator(pattern.callback, scope)
+    await socket.send_input({"type": "websocket.connect"})
+    assert (await socket.receive_output(timeout=5))["type"] == "websocket.accept"
+    return socket
+
+
+@pytest.mark.django_db(databases="__all__", transaction=True)
+async def test_an_open_socket_runs_nothing_for_somebody_who_was_locked_out():
+    await sync_to_async(add)("boss", "a long password", "publisher")
+    await sync_to_async(add)("ada", "a long password", "viewer")
+    socket = await watched_by(await User.objects.aget(username="ada"))
+    await sync_to_async(let_in)("ada", is_active=False)
+    await socket.send_input({"type": "websocket.receive", "text": json.dumps({"type": "run"})})
+    closed = await socket.receive_output(timeout=5)
+    assert (closed["type"], closed["code"]) == ("websocket.close", 4403)
+    await socket.send_input({"type": "websocket.disconnect", "code": 4403})
+    await socket.wait(timeout=5)
