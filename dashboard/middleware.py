@@ -28,6 +28,18 @@ def any_trailing_slash(get_response: Handler) -> Handler:
     return handle
 
 
+def no_null_characters(get_response: Handler) -> Handler:
+    """No address of ours holds one, no text in a form needs one, and PostgreSQL can look for none."""
+
+    def handle(request: HttpRequest) -> HttpResponse:
+        if "\0" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
+            sentence = "An address may not hold a null character (%00)"
+            return HttpResponse(sentence, status=400, content_type="text/plain; charset=utf-8")
+        return get_response(request)
+
+    return handle
+
+
 def known_host(get_response: Handler) -> Handler:
     """Only names in ALLOWED_HOSTS: else a page of a stranger could give our address a name of its own.
 

@@ -28,7 +28,7 @@ from dashboard.routing import websocket_urlpatterns
 from dashboard.static_files import StaticForEver
 
 #: Where the Data page and programs send files; views have the same addresses in urls.py.
-IMPORTS = ("/data/import", "/api/bulk/")
+IMPORTS = ("/data/import", "/api/bulk/", "/api/restore")
 
 static_files = observed(StaticForEver(settings.STATIC_DIR, settings.STATIC_URL))
 pages = observed(limit_body(django))

@@ -121,6 +121,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "dashboard.middleware.any_trailing_slash",
     "dashboard.middleware.request_id",
+    "dashboard.middleware.no_null_characters",
     "dashboard.middleware.known_host",
     "dashboard.middleware.cross_origin",
     "django.middleware.security.SecurityMiddleware",

@@ -18,6 +18,7 @@ from dashboard.api import (
     recommenders,
     statistics,
     tasks,
+    trying,
     users,
 )
 from dashboard.views import api_docs, data, evaluation, metrics_page, overview, pages, settings_page
@@ -29,7 +30,7 @@ from dashboard.views.login import Login
 for part in (users, items, feedback, recommenders, health):
     gorse.api.add_router("", part.router)
 editor.api.add_router("", tasks.router)
-for part in (configuration, statistics, inspection, bulk):
+for part in (configuration, statistics, inspection, bulk, trying):
     admin.api.add_router("", part.router)
 
 urlpatterns = [

@@ -1,8 +1,9 @@
-"""Gorse's endpoints for files: import and export of JSONL, and taking everything away."""
+"""Gorse's endpoints for files: import and export of JSONL, backups, and taking everything away."""
 
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -38,6 +39,22 @@ def take_in(request: HttpRequest, kind: str) -> dict[str, int]:
     if upload is None:
         raise BadRequest("The form has no field file")
     return {"RowAffected": bulk.take_in(known, upload.file)}
+
+
+@router.get("/dump", auth=edit)
+def dump(request: HttpRequest) -> HttpResponse:
+    return StreamingHttpResponse(
+        exporting.backup(),
+        content_type="application/octet-stream",
+        headers={"Content-Disposition": 'attachment; filename="backup.bin"'},
+    )
+
+
+@router.post("/restore", auth=publish)
+def restore(request: HttpRequest) -> dict[str, int]:
+    """The body is the backup itself; its length in nanoseconds goes with the counts, as in Gorse."""
+    began = time.monotonic_ns()
+    return bulk.restore(request) | {"Duration": time.monotonic_ns() - began}
 
 
 @router.post("/purge", auth=publish)

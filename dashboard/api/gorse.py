@@ -22,8 +22,9 @@ from dashboard.access import key_fits
 from dashboard.api.bodies import read_json
 from dashboard.errors import BadRequest, LoginNeeded, WebError, status_of
 from dashboard.store import now_us
-from recflow.data.records import MAX_ID, FeedbackRecord, ItemRecord, Record, UserRecord
+from recflow.data.records import FeedbackRecord, Record
 from recflow.errors import BadRecord, RecflowError
+from recflow.interop.objects import check_storable
 
 R = TypeVar("R", bound=Record)
 
@@ -164,22 +165,9 @@ def check(record: Record) -> None:
     Raises:
         BadRecord: an id is missing or too long, a text holds a null character, labels have a wrong form.
     """
-    match record:
-        case UserRecord():
-            ids = {"UserId": record.user_id}
-            check_labels(record.labels)
-        case ItemRecord():
-            ids = {"ItemId": record.item_id}
-            check_labels(record.labels)
-        case FeedbackRecord():
-            ids = {"FeedbackType": record.type, "UserId": record.user_id, "ItemId": record.item_id}
-    for field, text in ids.items():
-        if not text:
-            raise BadRecord(f"{field} is missing")
-        if len(text) > MAX_ID:
-            raise BadRecord(f"{field} may have {MAX_ID} characters, got {len(text):,}")
-        check_text(text)
-    check_text(record.comment)
+    check_storable(record)
+    if not isinstance(record, FeedbackRecord):
+        check_labels(record.labels)
 
 
 def check_text(text: str) -> None:

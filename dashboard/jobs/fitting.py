@@ -37,8 +37,13 @@ USUAL_PERIOD_S = 3600.0
 
 def rules_of_flow(flow: Flow) -> FeedbackRules:
     """Which feedback counts in a flow, as its Data Source says."""
+    return rules_of(DataSourceSettings(**source_settings(flow)))
+
+
+def source_settings(flow: Flow) -> dict[str, Any]:
+    """What the Data Source of a flow says; nothing when it has none."""
     source = next((node for node in flow.nodes if NODE_TYPES[node.type].output == "user"), None)
-    return rules_of(DataSourceSettings(**source.settings) if source else DataSourceSettings())
+    return dict(source.settings) if source else {}
 
 
 def models_of_flow(flow: Flow) -> list[ModelSpec]:

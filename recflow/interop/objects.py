@@ -108,28 +108,47 @@ def check_ids(record: Record) -> None:
     """The rules of Gorse's bulk import: ids, types and categories are not blank and hold no slash.
 
     Raises:
-        BadRecord: one does not keep to them.
+        BadRecord: one does not keep to them, or cannot be stored.
     """
+    categories = record.categories if isinstance(record, ItemRecord) else ()
+    for field, text in [*_ids(record), *(("a category", name) for name in categories)]:
+        if not text.strip():
+            raise BadRecord(f"{field} is missing or blank")
+        if "/" in text:
+            raise BadRecord(f"{field} may not hold a slash, got {text[:64]!r}")
+    check_storable(record)
+
+
+def check_storable(record: Record) -> None:
+    """What no database of ours can keep: ids that are missing or too long, and null characters in texts.
+
+    Raises:
+        BadRecord: the record holds such a thing.
+    """
+    for field, text in _ids(record):
+        if not text:
+            raise BadRecord(f"{field} is missing")
+        if len(text) > MAX_ID:
+            raise BadRecord(f"{field} may have {MAX_ID} characters, got {len(text):,}")
+    categories = record.categories if isinstance(record, ItemRecord) else ()
+    texts = [*_ids(record), ("Comment", record.comment), *(("a category", name) for name in categories)]
+    for field, text in texts:
+        if "\0" in text:  # PostgreSQL keeps every character but this one
+            raise BadRecord(f"{field} may not hold a null character, got {text[:64]!r}")
+
+
+def _ids(record: Record) -> list[tuple[str, str]]:
     match record:
         case UserRecord():
-            named = [("UserId", record.user_id)]
+            return [("UserId", record.user_id)]
         case ItemRecord():
-            named = [("ItemId", record.item_id), *(("a category", name) for name in record.categories)]
+            return [("ItemId", record.item_id)]
         case FeedbackRecord():
-            named = [
+            return [
                 ("FeedbackType", record.type),
                 ("UserId", record.user_id),
                 ("ItemId", record.item_id),
             ]
-    for field, text in named:
-        if not text.strip():
-            raise BadRecord(f"{field} is missing or blank")
-        if len(text) > MAX_ID and field != "a category":
-            raise BadRecord(f"{field} may have {MAX_ID} characters, got {len(text):,}")
-        if "/" in text:
-            raise BadRecord(f"{field} may not hold a slash, got {text[:64]!r}")
-        if "\0" in text:
-            raise BadRecord(f"{field} may not hold a null character, got {text[:64]!r}")
 
 
 def _shortest(value: float) -> float:

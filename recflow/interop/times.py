@@ -15,7 +15,7 @@ from recflow.errors import BadRecord
 
 _ZERO_TIME = "0001-01-01T00:00:00Z"
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
-_END_OF_TIME = (date.max.toordinal() + 1 - _EPOCH_DAY) * MICROSECONDS_PER_DAY
+END_OF_TIME = (date.max.toordinal() + 1 - _EPOCH_DAY) * MICROSECONDS_PER_DAY
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = (
     r"(?P<name>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:tember)?"
@@ -112,7 +112,7 @@ def _from_parts(text: str, parts: dict[str, str | None]) -> int:
     time_us = _microseconds(moment.toordinal(), hour, minute, second, fraction) - _offset(
         text, parts.get("zone")
     )
-    if not NO_TIME <= time_us < _END_OF_TIME:
+    if not NO_TIME <= time_us < END_OF_TIME:
         raise _not_a_time(text)
     return time_us
 

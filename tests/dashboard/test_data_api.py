@@ -351,7 +351,7 @@ class TestConventions:
             ("/user", {"UserId": 5}, "UserId must be a text, got '5'"),
             ("/user", {}, "UserId is missing"),
             ("/user", {"UserId": "x" * 10_000}, "UserId may have 256 characters, got 10,000"),
-            ("/user", {"UserId": "a\0b"}, "A text may not hold the null character"),
+            ("/user", {"UserId": "a\0b"}, "UserId may not hold a null character, got 'a\\x00b'"),
             ("/item", {"ItemId": "m", "IsHidden": "yes"}, "IsHidden must be true or false"),
             ("/item", {"ItemId": "m", "Categories": "x"}, "Categories must be a list of texts"),
             ("/feedback", [{"FeedbackType": "like", "UserId": "u"}], "ItemId is missing"),

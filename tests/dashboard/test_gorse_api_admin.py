@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import re
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.core.files.uploadedfile import SimpleUploadedFile
 from pydantic import SecretStr
 
@@ -15,11 +17,15 @@ from dashboard import bulk as bulk_import
 from dashboard.accounts import grant
 from dashboard.api import bulk
 from dashboard.catalogue import reading, writing
-from dashboard.models import Job, JobState, PreparedList
+from dashboard.catalogue.purging import purge
+from dashboard.models import CallLogEntry, Job, JobState, PreparedList
+from dashboard.outside import call_log, directory
 from dashboard.store import now_us
 from recflow.data.records import FeedbackRecord, ItemRecord, UserRecord
 from recflow.errors import BadRecord
+from recflow.interop import gorse_dump
 from recflow.interop.times import format_time
+from recflow.llm import standin
 
 pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
 
@@ -241,6 +247,155 @@ class TestBulk:
         client.force_login(django_user_model.objects.create_user("vera"))
         grant("vera", "viewer")
         assert "may not publish" in self.send(client, "users", "{}", status=403, headers={})
+
+
+class TestBackup:
+    async def dumped(self, async_client):
+        answer = await async_client.get("/api/dump", headers=KEY)
+        assert (answer.status_code, answer["Content-Type"]) == (200, "application/octet-stream")
+        return b"".join([block async for block in answer.streaming_content])
+
+    def restored(self, client, raw, status=200, **headers):
+        answer = client.post(
+            "/api/restore", raw, content_type="application/octet-stream", headers=headers or KEY
+        )
+        assert answer.status_code == status, answer.content
+        return answer.json() if status == 200 else answer.content.decode()
+
+    async def test_what_was_dumped_is_restored_after_everything_was_deleted(self, shop, async_client, client):
+        raw = await self.dumped(async_client)
+        stats = json.loads(raw[raw.rindex(b"{") :])
+        assert stats.pop("Duration") > 0
+        assert stats == {"Users": 2, "Items": 3, "Feedback": 4}
+        await sync_to_async(purge)("everything")
+        await sync_to_async(writing.put_users)([UserRecord("ann", comment="somebody else")])
+        again = await sync_to_async(self.restored)(client, raw)
+        assert again.pop("Duration") > 0
+        assert again == stats
+        ann, item = await sync_to_async(lambda: (reading.get_user("ann"), reading.get_item("b")))()
+        assert (ann.labels, ann.comment) == ({"age": 3}, "")
+        assert (item.time_us, item.categories, item.comment) == (2 * DAY, ("c2",), "title b")
+        rows = await sync_to_async(reading.feedback_of_user)("bob", until_us=now_us())
+        assert [(row.type, row.item_id, row.time_us) for row in rows] == [
+            ("read", "b", NOON + DAY),
+            ("like", "a", NOON),
+        ]
+
+    def test_feedback_of_users_that_are_not_in_the_backup_is_left_out(self, shop, client):
+        feedback = [FeedbackRecord("like", name, "c", 2.0, NOON) for name in ("nobody", "ann")]
+        raw = b"".join(gorse_dump.dump([("feedback", feedback)]))
+        assert self.restored(client, raw)["Feedback"] == 2
+        assert reading.get_user("nobody") is None
+        assert reading.feedback_of_pair("ann", "c")[0].value == 2.0
+
+    def test_the_first_record_that_cannot_be_stored_is_named_and_batches_before_it_stay(
+        self, shop, client, monkeypatch
+    ):
+        monkeypatch.setattr(bulk_import, "BATCH", 2)
+        users = [UserRecord("u0"), UserRecord("u1"), UserRecord("u2"), UserRecord("a\0b")]
+        said = self.restored(client, b"".join(gorse_dump.dump([("users", users)])), 400)
+        assert said == "record 3: UserId may not hold a null character, got 'a\\x00b'"
+        assert [bool(reading.get_user(name)) for name in ("u0", "u1", "u2")] == [True, True, False]
+
+    def test_what_is_no_backup_is_refused(self, shop, client):
+        assert self.restored(client, b"hello", 400).startswith("record 0: the backup is cut off")
+        assert self.restored(client, b"", 401, **{"X-API-Key": "x"}) == "unauthorized"
+
+
+def packed(text):
+    return base64.b64encode(text.encode()).decode()
+
+
+class TestTrying:
+    """A script, a template and a model, tried out before they stand in a configuration."""
+
+    def test_a_script_gives_its_ids(self, shop, client):
+        query = {"script": packed("['a', user_id, 'x']"), "user-id": "bob"}
+        answer = client.get("/api/dashboard/external", query, headers=KEY)
+        assert (answer.status_code, answer.json()) == (200, ["a", "bob", "x"])
+
+    @pytest.mark.parametrize(
+        ("script", "sentence"), [("1 +", "SyntaxError"), ("null", "is nothing; it must be an array of ids")]
+    )
+    def test_why_a_script_fails_is_told_with_status_500(self, shop, client, script, sentence):
+        query = {"script": packed(script), "user-id": "bob"}
+        answer = client.get("/api/dashboard/external", query, headers=KEY)
+        assert answer.status_code == 500
+        assert sentence in answer.content.decode()
+
+    def test_a_prompt_is_rendered_as_in_gorse(self, shop, client):
+        template = "{{ user.UserId }}:{% for f in feedback %} {{ f.ItemId }}{% endfor %}|"
+        template += "{% for item in items %}{{ item.ItemId }}{{ item.missing }}{% endfor %}"
+        query = {"prompt": packed(template), "user-id": "ann"}
+        answer = client.get("/api/dashboard/ranker/prompt", query, headers=KEY)
+        assert answer["Content-Type"] == "text/plain; charset=utf-8"
+        assert answer.content.decode() in ("ann: a b|cba", "ann: b a|cba")  # both likes are of one moment
+
+    def test_query_and_documents_are_rendered_since_gorse_0_5_5(self, shop, client):
+        query = {
+            "query-template": packed("{{ user.UserId }} likes {{ feedback|length }}"),
+            "document-template": packed("{{ item.Comment }}"),
+            "user-id": "ann",
+        }
+        answer = client.get("/api/dashboard/ranker/prompt", query, headers=KEY)
+        assert answer.json() == {"query": "ann likes 2", "documents": ["title c", "title b", "title a"]}
+
+    @pytest.mark.parametrize(
+        ("path", "query", "sentence"),
+        [
+            ("external", {"script": "ü", "user-id": "ann"}, "script must be a text in base64, got 'ü'"),
+            ("external", {"script": packed("[]")}, "user-id is missing"),
+            ("external", {"user-id": "ann"}, "script is missing"),
+            ("ranker/prompt", {"prompt": packed("{{ "), "user-id": "ann"}, "unexpected"),
+        ],
+    )
+    def test_what_makes_no_sense_is_refused(self, shop, client, path, query, sentence):
+        answer = client.get(f"/api/dashboard/{path}", query, headers=KEY)
+        assert answer.status_code == 400
+        assert sentence in answer.content.decode()
+
+    def test_another_site_may_not_make_a_browser_run_a_script(self, shop, client, django_user_model):
+        client.force_login(django_user_model.objects.create_superuser("ada"))
+        query = {"script": packed("['a']"), "user-id": "bob"}
+        for site, status in (("same-origin", 200), ("none", 200), ("same-site", 403), ("cross-site", 403)):
+            headers = {"Sec-Fetch-Site": site}
+            assert client.get("/api/dashboard/external", query, headers=headers).status_code == status
+
+    def test_a_chat_is_answered_by_the_default_endpoint_and_booked(self, shop, client, settings, tmp_path):
+        settings.DATA_DIR = tmp_path
+        with standin.serve(standin.StandIn()) as url:
+            settings.STAND_IN_URL = url
+            directory.changed()
+            answer = client.post("/api/chat", "Say hello", content_type="text/plain", headers=KEY)
+        directory.changed()
+        call_log.writer.flush()
+        assert (answer.status_code, answer["Content-Type"]) == (200, "text/plain; charset=utf-8")
+        assert answer.content
+        (entry,) = CallLogEntry.objects.all()
+        assert (entry.node_id, entry.status, entry.tokens_in > 0) == ("chat", "ok", True)
+
+    @pytest.mark.parametrize(
+        ("body", "status", "sentence"),
+        [
+            (b" ", 400, "The body has to be the prompt, and it is empty"),
+            (b"\xff", 400, "The prompt is no text in UTF-8"),
+            (b"x" * 200_001, 413, "A prompt may have 200,000 bytes, got 200,001"),
+            (b"hello", 502, "There is no endpoint 'default'"),
+        ],
+    )
+    def test_a_chat_that_cannot_be_is_refused(self, shop, client, body, status, sentence):
+        answer = client.post("/api/chat", body, content_type="text/plain", headers=KEY)
+        assert answer.status_code == status
+        assert answer.content.decode().startswith(sentence)
+
+
+@pytest.mark.parametrize("path", ["/api/user/a%00b", "/api/items?q=a%00b", "/users?q=%00", "/api/latest/%00"])
+def test_an_address_with_a_null_character_is_refused_in_a_sentence(shop, client, path):
+    answer = client.get(path, headers=KEY)
+    assert (answer.status_code, answer.content.decode()) == (
+        400,
+        "An address may not hold a null character (%00)",
+    )
 
 
 class TestPurge:

@@ -91,10 +91,15 @@ view or key     GET     /api/dashboard/userinfo
 view or key     GET     /api/dashboard/users
 view or key     ANY     /metrics
 edit or key     GET     /api/bulk/<kind>
+edit or key     GET     /api/dashboard/external
+edit or key     GET     /api/dashboard/ranker/prompt
+edit or key     GET     /api/dump
+edit or key     POST    /api/chat
 publish or key  POST    /api/bulk/<kind>
 publish or key  DELETE  /api/dashboard/config
 publish or key  POST    /api/dashboard/config
 publish or key  POST    /api/purge
+publish or key  POST    /api/restore
 view            ANY     /
 view            GET     /api/activations
 view            GET     /api/calls
