@@ -4,7 +4,7 @@ A real server is started, written to by several clients at once and killed, agai
 the files are read as the next process will find them: whatever was acknowledged is there, what was under way
 is there as a whole or not at all, and nothing contradicts anything else.
 
-RECFLOW_KILLS says how often (12), RECFLOW_KILL_SEED with which moments.
+RECFLOW_KILLS says how often (12, on PostgreSQL a third of it), RECFLOW_KILL_SEED with which moments.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ import pytest
 
 from recflow.engine.flow import load_flow
 from recflow.nodes.starters import STARTERS
+from tests import private_servers
 
 ROOT = Path(__file__).resolve().parents[2]
 KILLS = int(os.environ.get("RECFLOW_KILLS", "12"))
@@ -48,8 +49,8 @@ def drawing(text: str) -> dict:
 class Server:
     """The process that starts servers, and the one it started last."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, database_url: str = "") -> None:
+        self.folder, self.database_url = folder, database_url
         (folder / "config.toml").touch()
         ours = ("RECFLOW_", "DJANGO_", "GORSE_", "OPENAI_", "DATABASE_", "REDIS_")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
@@ -57,6 +58,7 @@ class Server:
             "RECFLOW_DATA_DIR": str(folder),
             "RECFLOW_CONFIG": str(folder / "config.toml"),
             "PYTHONPATH": str(ROOT),
+            **({"DATABASE_URL": database_url} if database_url else {}),
         }
         self.log = (folder / "log").open("w")
         self.process = subprocess.Popen(
@@ -85,6 +87,8 @@ class Server:
         os.kill(self.number, signal.SIGKILL)
         assert self.answer() == "gone"
         self.number = 0
+        if self.database_url:
+            private_servers.until_alone(self.database_url)
 
     def stop(self) -> None:
         if self.number:
@@ -103,13 +107,16 @@ class Server:
 
     def rows(self, database: str, statement: str) -> list[tuple]:
         """What the next process will find."""
+        if self.database_url:
+            return private_servers.rows(self.database_url, statement)
         with closing(sqlite3.connect(self.folder / f"{database}.sqlite3")) as connection:
             return connection.execute(statement).fetchall()
 
 
-@pytest.fixture
-def server(tmp_path):
-    started = Server(tmp_path)
+@pytest.fixture(params=["sqlite", "postgresql"])
+def server(request, tmp_path):
+    url = request.getfixturevalue("postgresql").new_database() if request.param == "postgresql" else ""
+    started = Server(tmp_path, url)
     yield started
     started.stop()
 
@@ -321,7 +328,7 @@ def until_idle(client: httpx.Client) -> None:
 
 def check_files(server: Server) -> None:
     """What holds whoever wrote: sound files, and a log of changes that goes as far as the version."""
-    for database in ("recflow", "catalogue"):
+    for database in () if server.database_url else ("recflow", "catalogue"):
         assert server.rows(database, "PRAGMA integrity_check") == [("ok",)]
     (version,) = server.rows("catalogue", "SELECT number FROM catalogue_version") or [(None,)]
     assert server.rows("catalogue", "SELECT MAX(version) FROM catalogue_change") == [version]
@@ -335,7 +342,8 @@ def test_whatever_is_killed_leaves_the_old_or_the_new_state(server):
         for writer in writers:
             writer.prepare(client)
     complaints: list[str] = []
-    for number in range(KILLS):
+    kills = max(1, KILLS // 3) if server.database_url else KILLS
+    for number in range(kills):
         together = threading.Barrier(len(writers) + 1)
         threads = [threading.Thread(target=writer.run, args=(together, complaints)) for writer in writers]
         for thread in threads:
@@ -352,7 +360,7 @@ def test_whatever_is_killed_leaves_the_old_or_the_new_state(server):
             writer.check()
         server.start()
     answers = {type(writer).__name__: writer.answers for writer in writers}
-    print(f"{KILLS} kills; whole rounds of writes between them: {answers}")
+    print(f"{kills} kills; whole rounds of writes between them: {answers}")
     assert any(answers.values()), "The kills came before anything was written"
     with server.client() as client:
         for writer in writers:
