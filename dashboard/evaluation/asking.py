@@ -84,6 +84,9 @@ class Asker(Protocol):
     async def estimate(self, question: Question) -> tuple[int, float | None]:
         """Tokens and money for one question."""
 
+    def remarking(self, remark: str) -> Asker:
+        """The same, with these words in front of the description of one candidate in each question."""
+
 
 class AskedRanker:
     """A ranker over an ``Asker``; fitting it costs nothing.
@@ -103,12 +106,21 @@ class AskedRanker:
         def answers(questions: Sequence[Question]) -> Iterator[Answer]:
             self.ask_all(questions, Watcher(check=check))
             for question in questions:
-                kept = self._kept.get(self._asker.key(question))
-                assert kept is not None
+                kept = self.answer_to(question)
                 ranked = question.candidates[list(kept.order)]
                 yield Answer(question.row, ranked, kept.status, kept.reason, kept.usage)
 
         return answers
+
+    def remarking(self, remark: str) -> AskedRanker:
+        """The same, with these words in front of the description of one candidate in each question."""
+        return AskedRanker(self._asker.remarking(remark), self._kept, self._in_flight)
+
+    def answer_to(self, question: Question) -> KeptAnswer:
+        """The answer to a question that was asked."""
+        kept = self._kept.get(self._asker.key(question))
+        assert kept is not None
+        return kept
 
     def missing(self, questions: Sequence[Question]) -> list[Question]:
         """Those that were not answered before, the same one once."""

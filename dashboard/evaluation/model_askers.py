@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
+import numpy as np
 import orjson
 
 from dashboard.evaluation.kept_answers import KeptAnswer
@@ -76,12 +77,14 @@ class _RecordsAsker(ABC):
         snapshot: what users and items look like.
         feedback_type: what the entries of a history are called.
         budget: asked before every call; a question it refuses counts as failed.
+        remark: words in front of the description of one candidate, ``remarked(question)``.
     """
 
     endpoint: Endpoint
     snapshot: Snapshot
     feedback_type: str
     budget: Budget | None = field(default=None, kw_only=True)
+    remark: str = field(default="", kw_only=True)
     _items: dict[int, Record] = field(default_factory=dict, repr=False, kw_only=True)
 
     @abstractmethod
@@ -108,6 +111,9 @@ class _RecordsAsker(ABC):
         ranking = await self._rank(self._told(question))
         return _kept(ranking), not isinstance(ranking.error, ServiceError)
 
+    def remarking(self, remark: str) -> Self:
+        return replace(self, remark=remark)
+
     def _told(self, question: Question) -> Told:
         """User, history and candidates under Gorse's field names."""
         users, index = self.snapshot.users, question.user
@@ -120,7 +126,12 @@ class _RecordsAsker(ABC):
             {"FeedbackType": self.feedback_type, "Item": self._item(item)}
             for item in question.history.tolist()
         ]
-        return user, history, [self._item(item) for item in question.candidates.tolist()]
+        candidates = [self._item(item) for item in question.candidates.tolist()]
+        if self.remark:
+            place = remarked(question)
+            words = f"{self.remark} {candidates[place]['Comment']}"
+            candidates[place] = {**candidates[place], "Comment": words}
+        return user, history, candidates
 
     def _item(self, index: int) -> Record:
         if index not in self._items:
@@ -134,6 +145,12 @@ class _RecordsAsker(ABC):
                 "Comment": items.comments[index],
             }
         return self._items[index]
+
+
+def remarked(question: Question) -> int:
+    """Place of the candidate that carries the remark: drawn by user and row, so the same for every remark."""
+    rng = np.random.default_rng([question.user, question.row])
+    return int(rng.integers(len(question.candidates)))
 
 
 @dataclass(frozen=True, eq=False)

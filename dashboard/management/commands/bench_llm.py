@@ -20,6 +20,7 @@ from django.core.management.base import BaseCommand, CommandError
 from dashboard.evaluation.asking import AskedRanker, Forecast
 from dashboard.evaluation.contestants import ANSWERS, Entrants, contestants_of, find_flow, outside_now
 from dashboard.evaluation.datasets import DEFAULT_RULES, OWN, Measured, open_dataset
+from dashboard.evaluation.injection import asking_pair, injection_lines, measure_injection
 from dashboard.evaluation.model_askers import endpoint_of
 from dashboard.evaluation.rankers import ASKED, BASELINE, CONTROLS, LABELS, MODELS
 from dashboard.evaluation.ranking_runs import (
@@ -36,6 +37,7 @@ from recflow.configuration import Configuration, ConfigurationError, read_config
 from recflow.data.feedback import FeedbackRule, FeedbackRules
 from recflow.engine.flow import load_flow
 from recflow.errors import RecflowError
+from recflow.evaluation.questions import Question
 from recflow.interop.gorse_config import config_to_flow
 from recflow.llm.endpoint import Price
 from recflow.nodes.outside import DEFAULT_ENDPOINT
@@ -61,6 +63,9 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=0, help="of negatives, samples and models")
         parser.add_argument("--in-flight", type=int, default=32, help="calls to a model at the same time")
         parser.add_argument("--price", type=float, nargs=2, metavar=("IN", "OUT"), help="of a million tokens")
+        parser.add_argument(
+            "--injection", action="store_true", help="measure what an item gains by asking to be put first"
+        )
         parser.add_argument("--json", type=Path, help="write the report here")
         parser.add_argument("--yes", action="store_true", help="do not ask before spending")
 
@@ -91,7 +96,10 @@ class Command(BaseCommand):
             endpoint = replace(endpoint, price=Price(*options["price"]))
         entrants = Entrants(measured, plan.seed, endpoint, outside, options["in_flight"], ANSWERS)
         contestants = contestants_of(plan.rankers, plan.flows, entrants)
-        self._confirm_costs(contestants, splits, skip=options["yes"])
+        if options["injection"]:
+            self._measure_injection(contestants, all_questions(splits), options)
+            return
+        self._confirm_costs(_asked(contestants), all_questions(splits), skip=options["yes"])
         bar = _Bar()
         report = measure_rankers(plan, measured, contestants, splits, Watcher(bar.show))
         bar.clear()
@@ -115,18 +123,36 @@ class Command(BaseCommand):
                     )
                 )
         self._say(f"All of it: {time.perf_counter() - began:.1f} s")
-        if options["json"]:
-            options["json"].write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
-            self._say(f"The report is in {options['json']}")
+        self._write(report, options["json"])
 
-    def _confirm_costs(self, contestants: list[Contestant], splits: list, *, skip: bool) -> None:
+    def _measure_injection(
+        self, contestants: list[Contestant], questions: list[Question], options: dict[str, Any]
+    ) -> None:
+        asked = _asked(contestants)
+        if not asked:
+            reasons = [one.why_not for one in contestants if one.why_not]
+            raise CommandError(" ".join(["There is no model to ask.", *reasons]))
+        pairs = [(label, one) for label, ranker in asked for one in asking_pair(ranker)]
+        self._confirm_costs(pairs, questions, skip=options["yes"])
+        bar, report = _Bar(), {}
+        for label, ranker in asked:
+            report[label] = measure_injection(ranker, questions, Watcher(bar.show))
+            bar.clear()
+            self._say(injection_lines(label, report[label]))
+        self._write(report, options["json"])
+
+    def _write(self, report: dict[str, Any], file: Path | None) -> None:
+        if file:
+            file.write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+            self._say(f"The report is in {file}")
+
+    def _confirm_costs(
+        self, asked: list[tuple[str, AskedRanker]], questions: list[Question], *, skip: bool
+    ) -> None:
         """Say what models are about to be asked, and wait for a yes."""
-        questions = all_questions(splits)
-        for one in contestants:
-            if not isinstance(one.ranker, AskedRanker):
-                continue
-            forecast = one.ranker.forecast(questions)
-            self._say(f"{one.label}: {_words(forecast)}")
+        for label, ranker in asked:
+            forecast = ranker.forecast(questions)
+            self._say(f"{label}: {_words(forecast)}")
             if not forecast.calls or skip:
                 continue
             if not sys.stdin.isatty():
@@ -137,6 +163,10 @@ class Command(BaseCommand):
     def _say(self, text: str) -> None:
         self.stdout.write(text)
         self.stdout.flush()
+
+
+def _asked(contestants: list[Contestant]) -> list[tuple[str, AskedRanker]]:
+    return [(one.label, one.ranker) for one in contestants if isinstance(one.ranker, AskedRanker)]
 
 
 def _words(forecast: Forecast) -> str:
