@@ -188,7 +188,10 @@ function row(name, words, live, jobKey, tags, act, label) {
   return item;
 }
 
-const isOver = ({ state }) => state === "done" || state === "failed" || state === "cancelled";
+function isOver({ state }) {
+  return state === "done" || state === "failed" || state === "cancelled";
+}
+
 const start = (wanted) => api.post("/jobs", wanted);
 
 /** A screen reader hears what ended since the last look. */
