@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core.signals import setting_changed
 from django.http.request import split_domain_port, validate_host
 
+from dashboard import api_keys
 from dashboard.access import is_admin_key, key_fits
 from dashboard.errors import BadRequest, LoginNeeded, WebError, status_of
 from dashboard.request_log import name_of, note, request_id
@@ -43,6 +44,7 @@ class Doors:
     def __init__(self, *, for_admins: bool) -> None:
         self._for_admins = for_admins
         self._good: set[tuple[bytes, bytes]] = set()
+        self._keys: api_keys.Keys | None = None
         # Looking at the settings at each request would take as long as all the rest of it.
         setting_changed.connect(self.forget)
 
@@ -56,6 +58,9 @@ class Doors:
             BadRequest: the server does not go by that name.
             LoginNeeded: the key is wrong.
         """
+        if (keys := api_keys.current()) is not self._keys:  # one was made or taken back
+            self._good.clear()
+            self._keys = keys
         host, key = headers.get(b"host", b""), headers.get(b"x-api-key", b"")
         if (host, key) in self._good:
             return

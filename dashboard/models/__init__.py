@@ -3,6 +3,7 @@
 No arithmetic and no HTTP: what happens to rows is told in drafts.py, activation.py and catalogue/.
 """
 
+from dashboard.models.access import ApiKey
 from dashboard.models.catalogue import (
     CatalogueChange,
     CatalogueVersion,
@@ -29,6 +30,7 @@ __all__ = [
     "LIVE",
     "Activation",
     "ActiveVersion",
+    "ApiKey",
     "CallCount",
     "CallLogEntry",
     "CatalogueChange",

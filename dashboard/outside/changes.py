@@ -228,7 +228,7 @@ def shown_settings() -> dict[str, Any]:
             _shown_endpoint(found, name, rows.get(name) if origin == "settings" else None)
             for name, origin in found.origins.items()
         ],
-        "secrets": [{"name": name} | _shown_key(value) for name, value in found.secrets.items()],
+        "secrets": [{"name": name} | shown_key(value) for name, value in found.secrets.items()],
         "prices": list(
             ModelPrice.objects.order_by("model").values("model", "input", "output", "cached_input")
         ),
@@ -254,7 +254,7 @@ def _shown_endpoint(found: directory.Directory, name: str, row: ServiceEndpoint 
         "notice": named.notice,
         "base_url": endpoint.base_url,
         "model": endpoint.model,
-        **_shown_key(endpoint.key),
+        **shown_key(endpoint.key),
         "requests_per_minute": policy.rate.requests_per_minute,
         "tokens_per_minute": policy.rate.tokens_per_minute,
         "concurrency": policy.concurrency,
@@ -270,5 +270,6 @@ def _shown_endpoint(found: directory.Directory, name: str, row: ServiceEndpoint 
     }
 
 
-def _shown_key(key: str) -> dict[str, Any]:
+def shown_key(key: str) -> dict[str, Any]:
+    """That there is a key, and its end if that tells little."""
     return {"has_key": bool(key), "last4": key[-4:] if len(key) >= _SHOWS_LAST_4 else ""}

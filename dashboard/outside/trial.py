@@ -93,7 +93,7 @@ def _told(ranking: LlmRanking) -> dict[str, Any]:
     call = ranking.calls[-1] if ranking.calls else CallRecord((), {}, ())
     ms, status = round(call.ms, 1), call.attempts[-1].status if call.attempts else None
     if ranking.status == "ok":
-        message = f"It answered in {ms:,.0f} ms with a ranking."
+        message = "It answered with a ranking."
     elif call.answer:
         message = f"It answered, but with no ranking of the items it was asked about: {ranking.message}"
     else:

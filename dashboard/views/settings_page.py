@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from asgiref.sync import async_to_sync
+from django.conf import settings as configuration
 from django.contrib.auth import update_session_auth_hash
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -20,7 +21,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 from pydantic import BaseModel, ValidationError
 
-from dashboard import accounts
+from dashboard import accounts, api_keys
 from dashboard.access import ROLES, page
 from dashboard.errors import BadRequest, NotAllowed, status_of
 from dashboard.outside import call_log, changes
@@ -46,6 +47,9 @@ def settings(request: HttpRequest) -> HttpResponse:
             _change_own_password(request)
         elif not request.person.may("publish"):
             raise NotAllowed(f"{request.person.name} may not change settings")
+        elif action == "make-key":
+            name = request.POST.get("name", "").strip()
+            return _shown(request, new_key={"name": name, "key": api_keys.make(name, request.person.name)})
         elif action not in _ACTIONS:
             raise BadRequest(f"There is no action {action!r}")
         elif told := _ACTIONS[action](request.POST):
@@ -71,9 +75,29 @@ def _shown(request: HttpRequest, *, status: int = 200, **more: Any) -> HttpRespo
         "thinking_off": [option.value for option in ThinkingOff],
         "may_change": request.person.may("publish"),
         "accounts": accounts.accounts() if request.person.may("publish") else [],
+        "keys": _keys() if request.person.may("publish") else None,
         "roles": ROLES,
     }
     return render(request, "settings.html", context | more, status=status)
+
+
+def _keys() -> dict[str, Any]:
+    """The keys of the API, none in readable form."""
+    server, master = configuration.CONFIGURATION.server, configuration.CONFIGURATION.master
+    configured = [
+        {"label": label, "setting": setting, "opens": opens, **changes.shown_key(key.get_secret_value())}
+        for label, setting, opens, key in (
+            ("Data", "server.api_key", "opens the data API", server.api_key),
+            (
+                "Administrator",
+                "master.admin_api_key",
+                "opens Gorse's dashboard endpoints, metrics and explain",
+                master.admin_api_key,
+            ),
+        )
+    ]
+    named = api_keys.named()
+    return {"configured": configured, "named": named, "is_open": not (configured[0]["has_key"] or named)}
 
 
 def _log(request: HttpRequest) -> dict[str, Any] | None:
@@ -165,6 +189,8 @@ _ACTIONS: dict[str, Callable[[Mapping[str, str]], dict[str, Any] | None]] = {
     "lock-out": lambda posted: accounts.let_in(posted.get("name", ""), is_active=False),
     "let-in": lambda posted: accounts.let_in(posted.get("name", ""), is_active=True),
     "give-password": _give_password,
+    "take-key": lambda posted: api_keys.take_back(posted.get("name", "")),
+    "forget-key": lambda posted: api_keys.forget(posted.get("name", "")),
 }
 _SAID = {
     "save-endpoint": "The endpoint is saved.",
@@ -181,5 +207,7 @@ _SAID = {
     "lock-out": "The account may not log in any more.",
     "let-in": "The account may log in again.",
     "give-password": "The password is changed.",
+    "take-key": "The key is taken back.",
+    "forget-key": "The key is forgotten.",
     "own-password": "Your password is changed; other browsers are logged out.",
 }
