@@ -11,6 +11,7 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from dashboard import drafts
 from dashboard.access import page
 from dashboard.errors import NotFound, status_of
+from dashboard.views.miniatures import miniature
 from recflow.errors import RecflowError
 from recflow.nodes.starters import STARTERS
 
@@ -18,7 +19,8 @@ from recflow.nodes.starters import STARTERS
 @page
 @ensure_csrf_cookie
 def flows(request: HttpRequest) -> HttpResponse:
-    return render(request, "flows.html", {"templates": list(STARTERS.values()), "page_data": _data(request)})
+    templates = [(starter, miniature(starter.document)) for starter in STARTERS.values()]
+    return render(request, "flows.html", {"templates": templates, "page_data": _data(request)})
 
 
 @page

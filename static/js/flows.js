@@ -6,20 +6,41 @@ const api = createApi(page.api);
 const list = document.getElementById("flows");
 const failure = document.getElementById("failure");
 const undo = document.getElementById("undo");
+const filter = document.getElementById("filter");
 const mayEdit = page.user.role !== "viewer";
+const UNDO_MS = 12_000;
+let shows = "current"; // or "archived"
+let flows = [];
+let undoTimer = null;
 
 document.getElementById("new-flow-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const { name, template } = Object.fromEntries(new FormData(event.target));
   attempt(async () => open(await api.post("/flows", { name: name.trim(), template })));
 });
+filter.addEventListener("click", (event) => {
+  const chosen = event.target.closest("[data-shows]");
+  if (chosen) draw(chosen.dataset.shows);
+});
 await attempt(show);
 
 async function show() {
-  const flows = await api.get("/flows");
-  const [current, archived] = [flows.filter((flow) => !flow.archived), flows.filter((flow) => flow.archived)];
-  list.replaceChildren(...current.map(row), ...archived.map(row));
-  if (flows.length === 0) list.replaceChildren(element("li", "empty-hint", "No flow yet. Start one below."));
+  flows = await api.get("/flows");
+  draw(flows.some((flow) => flow.archived) ? shows : "current");
+}
+
+/** The flows in use, or those put away. */
+function draw(which) {
+  shows = which;
+  const archived = flows.filter((flow) => flow.archived);
+  const listed = shows === "archived" ? archived : flows.filter((flow) => !flow.archived);
+  list.replaceChildren(...listed.map(row));
+  if (listed.length === 0) list.replaceChildren(element("li", "empty-hint", "No flow is in use. Bring one back from the archive, or start one below."));
+  list.hidden = flows.length === 0;
+  filter.hidden = archived.length === 0;
+  filter.querySelector("[data-shows=archived]").textContent = `Archived (${archived.length})`;
+  for (const each of filter.children) each.setAttribute("aria-pressed", each.dataset.shows === shows);
+  document.getElementById("no-flows").hidden = flows.length > 0;
 }
 
 function row(flow) {
@@ -38,11 +59,14 @@ function about({ author, updated_at: at, latest_version: version, archived }) {
   return [archived && "Archived", version ? `${version} version${version === 1 ? "" : "s"}` : "no version yet", `changed ${when}`, author && `by ${author}`].filter(Boolean).join(" · ");
 }
 
+/** The live flow can be neither archived nor deleted; whoever tries is told why by the server. */
 function actions(flow, name) {
   const buttons = element("span", "flow-row-actions");
   if (!flow.archived) buttons.append(button("Rename", () => rename(flow, name)));
   buttons.append(button("Duplicate", () => attempt(() => duplicate(flow))));
-  if (!flow.is_active) buttons.append(button(flow.archived ? "Bring back" : "Archive", () => attempt(() => setArchived(flow, !flow.archived))));
+  buttons.append(button(flow.archived ? "Bring back" : "Archive", () => attempt(() => setArchived(flow, !flow.archived))));
+  buttons.append(button("Delete", () => attempt(() => remove(flow))));
+  for (const each of buttons.children) each.setAttribute("aria-label", `${each.textContent} ${flow.name}`);
   return buttons;
 }
 
@@ -66,17 +90,36 @@ function rename(flow, name) {
 
 async function duplicate(flow) {
   const { draft } = await api.get(`/flows/${flow.id}`);
-  const name = `${flow.name} copy`.slice(0, 64);
-  await api.post("/flows", { name, document: { ...draft.document, name } });
+  const name = `${flow.name.slice(0, 59)} copy`;
+  const { id } = await api.post("/flows", { name, document: { ...draft.document, name } });
   await show();
+  offerUndo(`${name} is a copy of the draft.`, () => api.delete(`/flows/${id}`));
 }
 
 async function setArchived(flow, archived) {
   await api.patch(`/flows/${flow.id}`, { archived });
   await show();
-  undo.hidden = !archived;
-  undo.querySelector("span").textContent = `${flow.name} is archived.`;
-  undo.querySelector("button").onclick = () => attempt(() => setArchived(flow, false));
+  offerUndo(`${flow.name} is ${archived ? "archived" : "back in use"}.`, () => api.patch(`/flows/${flow.id}`, { archived: !archived }));
+}
+
+async function remove(flow) {
+  await api.delete(`/flows/${flow.id}`);
+  await show();
+  offerUndo(`${flow.name} is deleted.`, () => api.post(`/flows/${flow.id}/undelete`));
+}
+
+/** Say what was done; for a while it can be taken back. The focus stays where the list is. */
+function offerUndo(words, takeBack) {
+  clearTimeout(undoTimer);
+  const hide = () => (undo.hidden = true);
+  undo.querySelector("span").textContent = words;
+  undo.querySelector("button").onclick = () => attempt(async () => {
+    hide();
+    await takeBack();
+    await show();
+  });
+  undo.hidden = false;
+  undoTimer = setTimeout(hide, UNDO_MS);
 }
 
 function open(flow) {
