@@ -217,7 +217,7 @@ def list_activations(
 @api.post("/activations/{int:activation_id}/rollback", auth=publish)
 def roll_back(request: HttpRequest, activation_id: int) -> dict[str, Any]:
     done = rollback.roll_back(activation_id, request.auth.name)
-    return _activation(done, newest=done)
+    return _activation(done, newest=done) | {"active": activation.address_of(activation.active_version())}
 
 
 def _flow(flow: Flow) -> dict[str, Any]:

@@ -57,6 +57,7 @@ class Server:
             "RECFLOW_CONFIG": str(config),
             "PYTHONUNBUFFERED": "1",
         } | more
+        self.environment = environment  # for other commands on the same data
         command = [sys.executable, str(ROOT / "manage.py"), "playground", "--port", "0"]
         with self.log.open("w") as log:
             self.process = subprocess.Popen(

@@ -1,8 +1,16 @@
 """Criteria on versions and activation; the number of a test is the criterion's."""
 
+import copy
 import re
+import subprocess
+import sys
+from pathlib import Path
 
-from flows import EMPTY, POPULAR, flow, node
+import pytest
+from flows import EMPTY, POPULAR, edges, flow, node
+
+ROOT = Path(__file__).resolve().parents[2]
+PASSWORD = "correct horse battery"
 
 
 def settings_of(document, node_id):
@@ -201,24 +209,167 @@ def test_38_versions_tell_their_story_open_read_only_and_are_compared(open_edito
     assert editor.page.locator("[class*='card '][class*=change-]").count() == 2
 
 
-def test_40_two_browsers_merge_and_where_they_cannot_both_values_are_shown(open_editor):
+def test_38_a_comparison_of_two_versions_marks_nodes_and_edges_and_tells_moves_apart(open_editor):
+    editor = open_editor(POPULAR)
+    path = f"/api/flows/{editor.flow_id}"
+    later = copy.deepcopy(POPULAR)
+    later["nodes"] = [part for part in later["nodes"] if part["id"] != "ranker"]
+    later["nodes"].append(node("filter", "filter", 600, 0))
+    settings_of(later, "recommend")["cache_size"] = 55
+    next(part for part in later["nodes"] if part["id"] == "source")["position"]["y"] = 80
+    later["edges"] = edges(("source", "popular"), ("popular", "filter"), ("filter", "recommend"))
+    assert editor.call("POST", f"{path}/versions", {"note": "", "revision": 1})[0] == 200
+    assert editor.call("PUT", f"{path}/draft", {"base_revision": 1, "document": later})[0] == 200
+    assert editor.call("POST", f"{path}/versions", {"note": "", "revision": 2})[0] == 200
+    editor.reload()
+    editor.by("versions").click()
+    editor.by("compare-versions").get_by_role("button").click()
+    editor.by("comparison").wait_for()
+    assert editor.by("comparison").inner_text().split("\n")[0].startswith("From version 1 to version 2")
+    tags = editor.by("comparison").locator(".change-tag").all_inner_texts()
+    assert tags == ["3 added", "1 changed", "3 removed", "1 only moved"]  # a node and two edges came and went
+    marks = {"filter": "added", "recommend": "changed", "ranker": "removed", "source": "moved"}
+    for node_id, mark in marks.items():
+        assert editor.node(node_id).locator(f".card.change-{mark}").count() == 1
+    assert editor.page.locator(".card[class*=change-]").count() == len(marks)
+    for ends, mark in {
+        ("popular", "filter"): "added",
+        ("filter", "recommend"): "added",
+        ("popular", "ranker"): "removed",
+        ("ranker", "recommend"): "removed",
+    }.items():
+        assert editor.edge(*ends).locator(f".edge-path.change-{mark}").count() == 1
+    assert editor.edge("source", "popular").locator(".edge-path[class*=change-]").count() == 0
+    old, new = editor.node("ranker").bounding_box(), editor.node("filter").bounding_box()
+    assert old["y"] + old["height"] <= new["y"] or new["y"] + new["height"] <= old["y"]  # both can be seen
+    editor.press("Control+a", "Delete")
+    editor.expect_live("read-only")
+    editor.by("close-comparison").click()
+    assert sorted(editor.node_ids()) == ["filter", "popular", "recommend", "source"]
+
+
+def test_39_a_version_is_restored_goes_live_and_one_click_rolls_back(open_editor):
+    editor = open_editor(POPULAR)
+    path = f"/api/flows/{editor.flow_id}"
+
+    def version(number):
+        return editor.call("GET", f"{path}/versions/{number}")[1]
+
+    def active():
+        return editor.call("GET", path)[1]["active_version"]
+
+    def expect_toast(words):
+        editor.by("toast").get_by_text(words, exact=True).wait_for()
+
+    assert editor.call("POST", f"{path}/activate", {"note": "the first"})[0] == 200
+    editor.choose_kind("ranker", "mf")
+    editor.save()
+    editor.by("versions").click()
+    editor.by("keep-version").click()
+    editor.by("version-2").wait_for()
+    editor.press("Escape")
+    editor.set_number("recommend", "cache_size", 55)
+    editor.by("versions").click()
+    editor.by("restore-2").click()
+    editor.by("versions-dialog").wait_for(state="detached")
+    editor.expect_saved()
+    assert editor.draft() == version(2)["document"]
+    assert settings_of(editor.draft(), "ranker")["kind"] == "mf"
+    assert settings_of(version(3)["document"], "recommend")["cache_size"] == 55
+    assert version(3)["note"] == "Kept before version 2 was restored"
+    assert active() == 1
+
+    editor.by("activate").click()
+    editor.by("confirm-activate").click()
+    expect_toast("Version 2 is live.")
+    assert active() == 2
+    written = []
+    editor.page.on("request", lambda request: request.method != "GET" and written.append(request.url))
+    editor.by("roll-back").click()
+    expect_toast("Version 1 is live again.")
+    assert len(written) == 1
+    assert re.search(r"/api/activations/\d+/rollback$", written[0])
+    assert editor.page.get_by_role("dialog").count() == 0
+    assert active() == 1
+    editor.by("toast").get_by_role("button", name="Undo").click()
+    expect_toast("Version 2 is live again.")
+    assert active() == 2
+
+    editor.by("versions").click()
+    editor.by("version-2").get_by_role("button", name="Undo the rollback").click()
+    expect_toast("Version 1 is live again.")
+    editor.by("versions").click()
+    editor.by("activations").wait_for()
+    rows = [row.split("\t") for row in editor.by("activations").get_by_role("row").all_inner_texts()[1:]]
+    told = [(who, way, note.strip()) for _, who, way, note in rows]
+    assert told[:4] == [
+        ("playground", "version 2 → version 1", "Rolled back"),
+        ("playground", "version 1 → version 2", "Rolled back"),
+        ("playground", "version 2 → version 1", "Rolled back"),
+        ("playground", "version 1 → version 2", ""),
+    ]
+    assert told[4][2] == "the first"
+
+
+def test_40_edits_of_different_nodes_end_in_both_browsers(open_editor):
+    mine = open_editor(POPULAR)
+    theirs = open_editor(flow_id=mine.flow_id)
+    mine.stop_autosave()
+    mine.set_number("recommend", "cache_size", 55)
+    theirs.choose_kind("ranker", "mf")
+    mine.expect_live("both changes are in it")  # heard over the socket as soon as it was saved
+    assert mine.by("state-chip").get_attribute("data-state") == "unsaved"
+    mine.save()
+    theirs.expect_live("you see the change")
+    for editor in (mine, theirs):
+        editor.click_node("ranker")
+        assert editor.page.locator("#setting-kind").input_value() == "mf"
+        editor.click_node("recommend")
+        assert editor.by("inspector").locator("[data-field=cache_size] input").input_value() == "55"
+    assert settings_of(mine.draft(), "ranker")["kind"] == "mf"
+    assert settings_of(mine.draft(), "recommend")["cache_size"] == 55
+
+
+def test_40_whoever_missed_the_news_merges_when_saving(open_editor):
+    mine = open_editor(POPULAR)
+    mine.stop_autosave()
+    mine.expected_complaints = ["409", "Failed to load resource"]
+    mine.page.route(f"**/api/flows/{mine.flow_id}", lambda route: route.abort("internetdisconnected"))
+    mine.set_number("recommend", "cache_size", 55)
+    changed = copy.deepcopy(POPULAR)
+    settings_of(changed, "ranker")["kind"] = "mf"
+    path = f"/api/flows/{mine.flow_id}/draft"
+    assert mine.call("PUT", path, {"base_revision": 1, "document": changed})[0] == 200
+    mine.save()
+    mine.page.unroute_all()
+    assert settings_of(mine.draft(), "ranker")["kind"] == "mf"
+    assert settings_of(mine.draft(), "recommend")["cache_size"] == 55
+
+
+@pytest.mark.parametrize("choice", ["Keep mine", "Take theirs", "Keep mine as a copy"])
+def test_40_of_a_field_that_both_changed_both_values_are_shown(open_editor, choice):
     mine = open_editor(POPULAR)
     theirs = open_editor(flow_id=mine.flow_id)
     for editor in (mine, theirs):
         editor.stop_autosave()
         editor.expected_complaints = ["409"]
-    theirs.choose_kind("ranker", "mf")
-    mine.set_number("recommend", "cache_size", 55)
+        editor.set_number("recommend", "cache_size", 55 if editor is mine else 66)
     theirs.save()
-    mine.save()
-    draft = mine.draft()
-    assert settings_of(draft, "ranker")["kind"] == "mf"
-    assert settings_of(draft, "recommend")["cache_size"] == 55
-    theirs.set_number("recommend", "cache_size", 66)
-    theirs.by("save").click()
-    theirs.by("conflict").wait_for()
-    (row,) = theirs.by("conflict").locator("tbody tr").all_inner_texts()
-    assert row.split("\t") == ["Recommend", "cache size", "66", "55"]
+    mine.by("save").click()
+    mine.by("conflict").wait_for()
+    (row,) = mine.by("conflict").locator("tbody tr").all_inner_texts()
+    assert row.split("\t") == ["Recommend", "cache size", "55", "66"]
+    mine.by("conflict").get_by_role("button", name=choice, exact=True).click()
+    mine.by("conflict").wait_for(state="detached")
+    if choice == "Keep mine as a copy":
+        address = mine.by("copied").get_by_role("link", name="Open my copy").get_attribute("href")
+        status, copied = mine.call("GET", f"/api{address}")
+        assert status == 200
+        assert copied["name"] == "Test flow (my copy)"
+        assert settings_of(copied["draft"]["document"], "recommend")["cache_size"] == 55
+    mine.expect_saved()
+    kept = 55 if choice == "Keep mine" else 66
+    assert settings_of(mine.draft(), "recommend")["cache_size"] == kept
 
 
 def test_40_a_viewer_never_writes(open_editor):
@@ -247,6 +398,120 @@ def test_40_a_viewer_never_writes(open_editor):
     editor.reload()
     assert [url for url in written if "/check" not in url] == []
     assert editor.draft() == before
+
+
+@pytest.fixture(scope="module")
+def accounts(server):
+    """Ada, and somebody who is called like an attack."""
+    people = [("ada", "Ada", "Lovelace"), ("mallory", "<img src=x onerror=alert(1)>", "")]
+    code = f"""
+from django.contrib.auth import get_user_model
+for name, first, last in {people!r}:
+    get_user_model().objects.create_superuser(name, password={PASSWORD!r}, first_name=first, last_name=last)
+"""
+    command = [sys.executable, str(ROOT / "manage.py"), "shell", "-c", code]
+    subprocess.run(command, env=server.environment, check=True)
+
+
+@pytest.fixture
+def logged_in(chromium, server, accounts):
+    """logged_in(name) -> a browser of that person's."""
+    contexts = []
+
+    def log_in(name):
+        context = chromium.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
+        contexts.append(context)
+        page = context.new_page()
+        page.goto(f"{server.url}/login")
+        page.get_by_label("Username").fill(name)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Log in").click()
+        page.wait_for_url(lambda address: "/login" not in address)
+        page.close()
+        return context
+
+    yield log_in
+    for context in contexts:
+        context.close()
+
+
+def test_41_faces_come_say_what_they_do_and_go(open_editor, logged_in):
+    mine = open_editor(POPULAR)
+    assert mine.by("presence").count() == 0
+    ada = logged_in("ada")
+    theirs = open_editor(flow_id=mine.flow_id, context=ada)
+    avatar = mine.by("presence").get_by_test_id("avatar")
+    avatar.wait_for()
+    assert (avatar.inner_text(), avatar.get_attribute("title")) == ("AL", "Ada Lovelace · looking")
+    assert theirs.by("presence").get_by_test_id("avatar").get_attribute("title") == "Another window · looking"
+
+    second = open_editor(flow_id=mine.flow_id, context=ada)  # two tabs are one person
+    second.by("presence").wait_for()
+    assert second.by("presence").get_by_test_id("avatar").count() == 2  # me, and her own other tab
+    assert "You, in another window" in second.by("presence").get_attribute("title")
+    assert avatar.count() == 1
+
+    theirs.choose_kind("ranker", "mf")
+    mine.page.wait_for_selector("[data-testid=presence] [title='Ada Lovelace · editing']")
+    mine.by("people-ranker").wait_for()
+    mine.expect_live("you see the change")
+    mine.by("toast").get_by_text("Ada changed this flow; you see the change.").wait_for()
+    mine.by("presence").focus()
+    mine.press("Enter")
+    assert mine.by("people").get_by_role("listitem").all_inner_texts() == [
+        "AL\nAda Lovelace\nediting · at Ranker"
+    ]
+    mine.press("Escape")
+    mine.expect_focus("[data-testid=presence]")
+
+    theirs.page.close()
+    mine.by("people-ranker").wait_for(state="detached")
+    assert avatar.count() == 1
+    ada.close()
+    avatar.wait_for(state="detached", timeout=30_000)
+
+
+def test_41_a_browser_that_loses_its_line_comes_back_to_the_others(open_editor):
+    mine = open_editor(POPULAR)
+    theirs = open_editor(flow_id=mine.flow_id)
+    for editor in (mine, theirs):
+        editor.by("presence").wait_for()
+        assert editor.by("presence").get_attribute("title").endswith("Another window (looking)")
+    lines, is_up = [], [True]
+
+    def relay(line):
+        if is_up[0]:
+            lines.append((line, line.connect_to_server()))
+        else:
+            line.close()
+
+    theirs.page.route_web_socket(re.compile(r"/ws/preview$"), relay)
+    theirs.reload()
+    theirs.by("presence").wait_for()
+    is_up[0] = False
+    for line in lines[-1]:
+        line.close()
+    mine.by("presence").wait_for(state="detached")
+    theirs.by("presence").wait_for(state="detached")
+    is_up[0] = True
+    mine.by("presence").wait_for()
+    theirs.by("presence").wait_for()
+
+
+def test_49_a_person_and_a_note_that_look_like_code_are_text(open_editor, logged_in):
+    mine = open_editor(POPULAR)
+    attack = "<img src=x onerror=alert(1)>"
+    theirs = open_editor(flow_id=mine.flow_id, context=logged_in("mallory"))
+    status, _ = theirs.call("POST", f"/api/flows/{mine.flow_id}/activate", {"note": attack})
+    assert status == 200
+    mine.by("presence").click()
+    assert attack in mine.by("people").inner_text()
+    mine.press("Escape")
+    mine.by("versions").click()
+    mine.by("activations").wait_for()
+    assert attack in mine.by("version-1").inner_text()
+    assert attack in mine.by("activations").inner_text()
+    assert mine.page.locator("img[src=x]").count() == 0
 
 
 def test_42_an_export_comes_back_whole_without_secrets_and_unknown_types_stay(open_editor, tmp_path):
@@ -282,13 +547,13 @@ def test_42_an_export_comes_back_whole_without_secrets_and_unknown_types_stay(op
     assert "secrets.SHOP" in file.read_text()
     assert secret not in file.read_text()
     whole = editor.draft()
-    editor = open_editor(EMPTY)
+    editor = open_editor(EMPTY | {"name": "Nothing yet"})
     with editor.page.expect_file_chooser() as chooser:
         editor.by("menu").click()
         editor.page.get_by_text("Import JSON").click()
     chooser.value.set_files(file)
     editor.expect_nodes(4)
-    assert editor.saved_draft() == whole
+    assert editor.saved_draft() == whole  # with its name: an empty flow has none worth keeping
     assert "Unknown type" in editor.node("odd").inner_text()
     assert editor.edge("latest", "odd").locator(".edge-path.is-misfit").count() == 1
     assert editor.edge("source", "latest").locator(".edge-path.is-misfit").count() == 0

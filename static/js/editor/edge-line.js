@@ -17,9 +17,10 @@ export const FlowEdge = memo(function FlowEdge({ source, target, sourceX, source
   const place = useEditorState((state) => placeOf(shownFlow(state), data.edge, types));
   const misfit = useEditorState((state) => !fits(shownFlow(state), data.edge, types));
   const traced = useEditorState((state) => isTraced(state.traced, source, target));
+  const change = useEditorState((state) => state.comparison?.edgeMarks.get(data.edge.id) ?? null);
   const [path, labelX, labelY] = getBezierPath({ sourceX, sourceY, sourcePosition, targetX, targetY, targetPosition });
   const label = pin ? `pinned · ${counted(run?.pinned ? run.count : pin.items?.length ?? 0, "item")}` : cameOut(run);
-  const look = ["edge-path", selected && "is-selected", misfit && "is-misfit", traced && "is-traced", targetState === "running" && "is-running"];
+  const look = ["edge-path", selected && "is-selected", misfit && "is-misfit", traced && "is-traced", targetState === "running" && "is-running", change && `change-${change}`];
   return html`
     <${BaseEdge} path=${path} className=${look.filter(Boolean).join(" ")} interactionWidth=${22} />
     ${(label || place) && html`<${EdgeLabelRenderer}>

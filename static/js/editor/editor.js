@@ -4,17 +4,17 @@ import { ReactFlowProvider } from "@xyflow/react";
 import { html } from "../lib/html.js";
 import { Icon } from "../lib/icons.js";
 import { Canvas } from "./canvas.js";
+import { ComparisonBanner } from "./comparison-banner.js";
 import { Dialogs } from "./dialogs.js";
 import { useFailing } from "./failing.js";
-import { changeCount } from "./flow-diff.js";
 import { Header } from "./header.js";
 import { Inspector } from "./inspector.js";
 import { Palette } from "./palette.js";
 import { ResultsDrawer } from "./results-drawer.js";
 import { RunBar } from "./run-bar.js";
+import { Toast } from "./toast.js";
 import { shownFlow } from "./state.js";
 import { useEditor, useEditorState } from "./store.js";
-import { counted } from "./wording.js";
 
 const REFUSAL_MS = 6000;
 
@@ -34,6 +34,7 @@ export function Editor() {
           <${ViewControls} />
           <${RunBar} />
           <${Refusal} />
+          <${Toast} />
         </div>
         <${ResultsDrawer} />
       </main>
@@ -68,15 +69,11 @@ function Banner() {
   const viewing = useEditorState((state) => state.viewing);
   const comparison = useEditorState((state) => state.comparison);
   const readOnly = useEditorState((state) => state.readOnly);
+  if (comparison) return html`<${ComparisonBanner} comparison=${comparison} />`;
   if (viewing) {
     return html`<div className="banner" role="status"><span>You are reading version ${viewing.number}; it cannot be changed.</span>
       ${!readOnly && html`<button type="button" className="button is-small" onClick=${() => editor.restore(viewing.number)}>Restore as draft</button>`}
       <button type="button" className="button is-small" data-testid="close-version" onClick=${() => editor.closeVersion()}>Back to the draft</button></div>`;
-  }
-  if (comparison) {
-    const { changes, number } = comparison;
-    return html`<div className="banner" role="status" data-testid="comparison"><span>Since version ${number}: ${counted(changeCount(changes), "change")}, ${counted(changes.moved.length, "node")} only moved${changes.removed.length > 0 ? `; removed: ${changes.removed.map((node) => node.name || node.type).join(", ")}` : ""}.</span>
-      <button type="button" className="button is-small" onClick=${() => editor.closeVersion()}>Done</button></div>`;
   }
   return readOnly ? html`<div className="banner" role="status">You may look at this flow and run it, not change it.</div>` : null;
 }

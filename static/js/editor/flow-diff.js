@@ -1,5 +1,6 @@
 /** What differs between two drawings, in the shape of the server's review (docs/protocol.md). Pure. */
 import { isSame } from "./equality.js";
+import { freePlace } from "./places.js";
 
 const PLACE = "position";
 const IDENTITY = new Set(["id", PLACE, "settings"]);
@@ -20,6 +21,41 @@ export function difference(before, after) {
     edges_added: missingEdges(after, before),
     edges_removed: missingEdges(before, after),
   };
+}
+
+/**
+ * Two drawings in one: `after`, together with the nodes and edges of `before` that it lost.
+ *
+ * @returns {{flow: object, changes: object, marks: Map<string, string>, edgeMarks: Map<string, string>}} the marks say of
+ *   a node or an edge, by its id, whether it was added, changed, removed or (a node) only moved
+ */
+export function overlay(before, after) {
+  const changes = difference(before, after);
+  const had = new Set(before.edges.map(edgeKey));
+  const has = new Set(after.edges.map(edgeKey));
+  const taken = new Set(after.edges.map((edge) => edge.id));
+  const lost = changes.edges_removed
+    .filter((edge) => !has.has(edgeKey(edge)))
+    .map((edge) => (taken.has(edge.id) ? { ...edge, id: `${edge.id} before` } : edge));
+  return {
+    flow: { ...changes.removed.reduce(withGhost, after), edges: [...after.edges, ...lost] },
+    changes,
+    marks: new Map([
+      ...changes.moved.map((id) => [id, "moved"]),
+      ...changes.changed.map((change) => [change.node_id, "changed"]),
+      ...changes.added.map((node) => [node.id, "added"]),
+      ...changes.removed.map((node) => [node.id, "removed"]),
+    ]),
+    edgeMarks: new Map([
+      ...changes.edges_added.map((edge) => [edge.id, had.has(edgeKey(edge)) ? "changed" : "added"]), // changed: its place among the inputs
+      ...lost.map((edge) => [edge.id, "removed"]),
+    ]),
+  };
+}
+
+/** Beside what stands at its old place now. */
+function withGhost(flow, node) {
+  return { ...flow, nodes: [...flow.nodes, { ...node, position: freePlace(flow, node.position) }] };
 }
 
 /** How many things differ, moves apart: the "3 changes" of the header. */

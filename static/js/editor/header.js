@@ -9,6 +9,7 @@ import { indexed } from "./flow-index.js";
 import { nameOf } from "./node-types.js";
 import { mayEdit } from "./state.js";
 import { useEditor, useEditorState } from "./store.js";
+import { People } from "./people-list.js";
 import { Popover } from "./popover.js";
 import { clockTime, counted } from "./wording.js";
 
@@ -23,6 +24,7 @@ export function Header() {
     <${StateChip} />
     <${Undo} />
     <span className="spacer" />
+    <${People} />
     <${Checklist} />
     <button type="button" className="button is-quiet" data-testid="versions" onClick=${() => store.set({ dialog: { kind: "versions" } })}><${Icon} name="history" /><span className="wide-only">Versions</span></button>
     <${Menu} />
@@ -57,9 +59,11 @@ function StateChip() {
   const record = useEditorState((state) => state.record);
   const draftVersion = useEditorState((state) => state.draftVersion);
   const viewing = useEditorState((state) => state.viewing);
+  const comparison = useEditorState((state) => state.comparison);
   const state = chipState({ unsaved, saving });
   const changes = useEditorState(changesAgainstLive);
   const live = liveWords({ record, unsaved, draftVersion, changes });
+  if (comparison) return html`<span className="state-chip" data-testid="state-chip" data-state="viewing">Comparison · read-only</span>`;
   if (viewing) return html`<span className="state-chip" data-testid="state-chip" data-state="viewing">Version ${viewing.number} · read-only</span>`;
   return html`<span className="state-chip" data-testid="state-chip" data-state=${state} title=${message || live}>
     <span className="state-dot" />

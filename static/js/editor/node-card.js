@@ -6,6 +6,7 @@ import { Icon, TypeIcon } from "../lib/icons.js";
 import { problemsOfNode } from "./checking.js";
 import { FailingNote } from "./failing.js";
 import { nameOf } from "./node-types.js";
+import { PeopleAt } from "./people-list.js";
 import { cardValues } from "./settings-schema.js";
 import { shownFlow } from "./state.js";
 import { useEditor, useEditorState } from "./store.js";
@@ -44,6 +45,7 @@ export const NodeCard = memo(function NodeCard({ id, data }) {
     </div>
     ${run?.state === "running" && html`<span className="card-progress" style=${{ "--share": run.share ?? 0 }} data-known=${run.share !== undefined} />`}
     <${FailingNote} nodeId=${id} onCard />
+    <${PeopleAt} nodeId=${id} />
     ${(!type || type.output) && html`<${Port} node=${node} side="source" />`}
   </div>`;
 });

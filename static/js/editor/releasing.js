@@ -1,13 +1,13 @@
 /** Versions and going live: activate, open, compare, export and import. */
 import { completed } from "./flow-document.js";
-import { difference } from "./flow-diff.js";
+import { overlay } from "./flow-diff.js";
 import { readFragment } from "./flow-fragment.js";
 import { NOTHING } from "./state.js";
 
 export function createReleasing(editor, api) {
   const { store } = editor;
   const path = `/flows/${store.get().record.id}`;
-  return { learnLive, openReview, activate, versions, keepVersion, openVersion, versionDocument, closeVersion, compareWith, renameFlow, exportFlow, importFlow };
+  return { learnLive, openReview, activate, versions, keepVersion, openVersion, versionDocument, closeVersion, compare, activations, rollBack, renameFlow, exportFlow, importFlow };
 
   /** Activation reviews what is saved, so what is not saved yet is saved first. */
   async function openReview(version) {
@@ -31,7 +31,28 @@ export function createReleasing(editor, api) {
       record: { ...record, is_active: true, active_version: answer.version, latest_version: Math.max(record.latest_version ?? 0, answer.version) },
       draftVersion: version ? draftVersion : answer.version,
     });
-    editor.announce(`Version ${answer.version} is live.`);
+    tellLive(answer, `Version ${answer.version} is live.`, "Roll back");
+  }
+
+  /** Who made which version of this flow live, newest first. */
+  function activations() {
+    return api.get(`/activations?${new URLSearchParams({ flow_id: store.get().record.id })}`);
+  }
+
+  /** Undo an activation: what was live before it is live again, at once. */
+  async function rollBack({ id }) {
+    const done = await api.post(`/activations/${id}/rollback`);
+    store.set({ dialog: null });
+    await editor.refresh();
+    const elsewhere = done.flow_id === store.get().record.id ? "" : ` of “${done.flow_name}”`;
+    const what = done.active ? `Version ${done.version}${elsewhere} is live again.` : "What the configuration file says is live again.";
+    tellLive(done, what, "Undo");
+  }
+
+  function tellLive(entry, text, label) {
+    const act = () => rollBack(entry).catch((error) => editor.refuse(error.message));
+    store.set({ toast: { text, action: { label, testId: "roll-back", act } } });
+    editor.announce(`${text} ${label} is in this notice and among the versions.`);
   }
 
   function versions() {
@@ -62,20 +83,25 @@ export function createReleasing(editor, api) {
     store.set({ viewing: null, comparison: null, selection: NOTHING });
   }
 
-  /** Mark on the canvas what the draft changed since a version. */
-  async function compareWith(number) {
-    const changes = difference(await versionDocument(number), store.get().flow);
-    const marks = new Map([
-      ...changes.moved.map((id) => [id, "moved"]),
-      ...changes.changed.map((change) => [change.node_id, "changed"]),
-      ...changes.added.map((node) => [node.id, "added"]),
-    ]);
-    store.set({ comparison: { number, changes, marks }, viewing: null, dialog: null });
+  /** Lay two drawings over each other on the canvas, for reading only; null stands for the draft. */
+  async function compare(before, after) {
+    const documentOf = (number) => (number === null ? store.get().flow : versionDocument(number));
+    const { flow, changes, marks, edgeMarks } = overlay(...(await Promise.all([documentOf(before), documentOf(after)])));
+    const [from, to] = [before, after].map((number) => (number === null ? "the draft" : `version ${number}`));
+    store.set({
+      comparison: { before: from, after: to, changes, marks, edgeMarks },
+      viewing: { number: after ?? undefined, document: flow }, selection: NOTHING, dialog: null,
+    });
+    editor.announce(`From ${from} to ${to}; read-only.`);
   }
 
   async function renameFlow(name) {
     const { flow } = store.get();
     editor.perform("import", { document: { ...flow, name } }, { quiet: true });
+    await rename(name);
+  }
+
+  async function rename(name) {
     const record = await api.patch(path, { name }).catch((error) => editor.refuse(error.message));
     if (record?.id) store.set((state) => ({ record: { ...state.record, name: record.name } }));
   }
@@ -96,7 +122,11 @@ export function createReleasing(editor, api) {
 
   function takeOver(text, fileName) {
     if (!readFragment(text)) return editor.refuse(`${fileName} is no flow document.`);
-    editor.perform("import", { document: { ...JSON.parse(text), name: store.get().flow.name } });
+    const document = JSON.parse(text);
+    const { name, nodes } = store.get().flow;
+    const isEmpty = nodes.length === 0; // an empty flow has no name worth keeping
+    editor.perform("import", { document: { ...document, name: isEmpty ? (document.name ?? name) : name } });
+    if (isEmpty && document.name && document.name !== name) rename(document.name);
     requestAnimationFrame(() => editor.canvas.fit());
   }
 }

@@ -1,18 +1,16 @@
 /** The preview: runs the drawing on the canvas for a user and keeps up with what the server says of it. */
-import { openSocket } from "../lib/socket.js";
 import { freshId } from "./flow-document.js";
 import { AS_IT_IS, told, whom } from "./what-if.js";
 import { afterEvent, isOver, lostRun, requestedRun } from "./run-state.js";
 
-export function createRunning(store, api, path, editing) {
-  let socket = null;
+export function createRunning(store, api, socket, editing) {
   let unanswered = null; // a request that went out over a socket that may drop before the answer
   const asides = new Map(); // runs that no canvas shows: request id -> {run, resolve, reject}
   const asked = new Map(); // lists of nodes that were asked for: node id -> {resolve, reject}
   return { start, run, runAside, cancel, explain, outputOf, chooseUser, learnUser, suggestUsers, suggestItems, trace };
 
   function start() {
-    socket = openSocket(path, { onMessages: hear, onState: linkChanged });
+    socket.listen({ onMessages: hear, onState: linkChanged });
   }
 
   /** Run the unsaved drawing; with `until` only what that node needs. */

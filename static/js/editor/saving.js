@@ -4,6 +4,7 @@ import { isSame } from "./equality.js";
 import { merge, takeTheirs } from "./flow-merge.js";
 import { mapDocuments } from "./history.js";
 import { watch } from "./store.js";
+import { sentenceCase } from "./wording.js";
 
 const PAUSE_MS = 1200;
 const LONGEST_MS = 4000;
@@ -20,7 +21,7 @@ export function createSaving(store, api, editing) {
   let timer = null;
   let dirtySince = null;
   let underway = null;
-  return { start, saveNow, settleConflict, restore, refresh, setAutosave };
+  return { start, saveNow, settleConflict, restore, refresh, hearOfChange, setAutosave };
 
   /** Watch the drawing from now on, taking up what an earlier visit could not save. */
   function start() {
@@ -102,7 +103,7 @@ export function createSaving(store, api, editing) {
       return;
     }
     store.set({ ...common, flow, history: mapDocuments(state.history, rebase) });
-    editing.announce(`Changes of ${author || "somebody else"} were merged with yours.`);
+    say(`${sentenceCase(nameOf(author))} saved this flow too: both changes are in it.`);
     if (isUnsaved(store.get())) await put(); // whoever asked to save, by the button or by a pause, asked for this too
     else changed();
   }
@@ -130,28 +131,51 @@ export function createSaving(store, api, editing) {
     editing.perform("restore", { document, version: number });
     accept(document, { ...record.draft, problems: record.problems });
     store.set({ record: { ...store.get().record, latest_version: record.latest_version }, flow: document });
+    say(`The draft is version ${number} again. What it was stays in the list of versions, and Undo brings it back.`);
   }
 
-  /** Take over what somebody else saved meanwhile, as long as nothing here waits to be saved. */
+  /** Somebody saved, kept or activated something of this flow; the news of an own save comes back too. */
+  async function hearOfChange({ what, revision }) {
+    if (underway) await underway;
+    if (what !== "saved" || revision > store.get().revision) await refresh();
+  }
+
+  /** Take over what somebody else saved meanwhile. Where both changed the same field, the next save asks. */
   async function refresh() {
-    const state = store.get();
-    if (underway || state.conflict || isUnsaved(state)) return;
+    if (underway || store.get().conflict) return;
     const record = await api.get(path).catch(() => null);
-    if (!record) return;
+    if (!record || underway || store.get().conflict) return;
+    takeRecord(record);
     const { draft, problems } = record;
-    const { is_active, active_version, latest_version } = record;
-    const known = store.get();
-    if (known.record.active_version !== active_version || known.record.is_active !== is_active || known.record.latest_version !== latest_version) {
-      store.set({ record: { ...known.record, is_active, active_version, latest_version } });
-    }
-    if (draft.revision === known.revision || isUnsaved(known) || underway) return;
+    const { flow: mine, saved: base, revision, history } = store.get();
+    if (draft.revision <= revision) return;
     const theirs = completed(draft.document);
-    const base = known.saved;
+    const { flow, conflicts } = merge(base, mine, theirs);
+    if (conflicts.length > 0) return;
+    const both = mine !== base && !isSame(mine, base);
     store.set({
-      flow: theirs, saved: theirs, revision: draft.revision, savedAt: draft.saved_at, draftVersion: draft.version ?? null,
-      history: mapDocuments(known.history, (past) => merge(base, past, theirs).flow), checked: { flow: theirs, problems },
+      flow: both ? flow : theirs, saved: theirs, revision: draft.revision, savedAt: draft.saved_at, draftVersion: draft.version ?? null,
+      history: mapDocuments(history, (past) => merge(base, past, theirs).flow), checked: { flow: theirs, problems },
     });
-    editing.announce(`${draft.author || "Somebody else"} changed this flow; you see the change.`);
+    if (!isSame(theirs, base)) say(`${sentenceCase(nameOf(draft.author))} changed this flow; ${both ? "both changes are in it" : "you see the change"}.`);
+  }
+
+  function takeRecord({ name, is_active, active_version, latest_version }) {
+    const { record } = store.get();
+    const fresh = { ...record, name, is_active, active_version, latest_version };
+    if (isSame(record, fresh)) return;
+    store.set({ record: fresh });
+    if (is_active && active_version !== record.active_version) say(`Version ${active_version} is live now.`);
+  }
+
+  /** Without accounts all windows have one name. */
+  function nameOf(author) {
+    return author && author !== editing.me ? author : "another window";
+  }
+
+  function say(text) {
+    store.set({ toast: { text } });
+    editing.announce(text);
   }
 
   function takeUpJournal() {

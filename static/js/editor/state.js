@@ -1,6 +1,7 @@
 /** What the editor knows: every key of the store with what it means and how it begins. */
 import { completed } from "./flow-document.js";
 import { emptyHistory } from "./history.js";
+import { NOBODY } from "./people.js";
 import { AS_IT_IS } from "./what-if.js";
 
 export function initialState(record, { readOnly, mayPublish }) {
@@ -32,6 +33,7 @@ export function initialState(record, { readOnly, mayPublish }) {
     // running
     run: null,
     link: "open", // open | reconnecting
+    people: NOBODY, // who else has this flow open (people.js)
     user: null, // what is known of the run's user: {user_id, known, feedback, recent}
     userId: "",
     exampleItem: "", // the item whose value expressions show
@@ -51,7 +53,8 @@ export function initialState(record, { readOnly, mayPublish }) {
     dialog: null,
     refusal: null, // {text, x, y}: why not, at the pointer
     announcement: "", // what the live region says
-    comparison: null, // two drawings laid over each other: {before, label}
+    toast: null, // what just happened, and what can be done about it (toast.js)
+    comparison: null, // two drawings laid over each other: {before, after, changes, marks, edgeMarks}
   };
 }
 

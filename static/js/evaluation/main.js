@@ -24,7 +24,7 @@ const list = runList(document.getElementById("runs"), {
 });
 addEventListener("hashchange", () => attempt(show));
 addEventListener("resize", debounced(() => shown?.redraw?.(), 150));
-openSocket(page.ws_path, { onMessages: (news) => news.forEach(update), onState: () => {} });
+openSocket(page.ws_path).listen({ onMessages: (news) => news.forEach(update), onState: () => {} });
 await attempt(async () => {
   runs = await api.get("/evaluations");
   list.draw(runs, chosen());

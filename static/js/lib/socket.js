@@ -1,21 +1,23 @@
-/** A WebSocket that comes back: messages wait for it, and whoever owns it is told when it went and returned. */
+/** A WebSocket that comes back: messages wait for it, and whoever listens is told when it went and returned. */
 
 const FIRST_WAIT_MS = 300;
 const LONGEST_WAIT_MS = 5000;
 
 /**
+ * @typedef {{onMessages: (messages: object[]) => void, onState: (state: "open"|"reconnecting") => void}} Listener
  * @param {string} path such as /ws/preview
- * @param {{onMessages: (messages: object[]) => void, onState: (state: "open"|"reconnecting") => void}} owner
- * @returns {{send: (message: object) => boolean, close: () => void}} what is sent while it is away goes out on return
+ * @returns {{listen: (listener: Listener) => void, send: (message: object) => boolean, close: () => void}} what is sent
+ *   while it is away goes out on return
  */
-export function openSocket(path, { onMessages, onState }) {
+export function openSocket(path) {
+  const listeners = [];
   let socket = null;
   let wait = FIRST_WAIT_MS;
   let timer = null;
   let closed = false;
   let waiting = [];
   connect();
-  return { send, close };
+  return { listen: (listener) => void listeners.push(listener), send, close };
 
   /** @returns {boolean} did it go out now? */
   function send(message) {
@@ -35,13 +37,18 @@ export function openSocket(path, { onMessages, onState }) {
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
     socket = new WebSocket(`${scheme}//${location.host}${path}`);
     socket.onopen = opened;
-    socket.onmessage = ({ data }) => onMessages([JSON.parse(data)].flat());
+    socket.onmessage = heard;
     socket.onclose = dropped;
+  }
+
+  function heard({ data }) {
+    const messages = [JSON.parse(data)].flat();
+    for (const listener of listeners) listener.onMessages(messages);
   }
 
   function opened() {
     wait = FIRST_WAIT_MS;
-    onState("open");
+    tell("open");
     const messages = waiting;
     waiting = [];
     messages.forEach(send);
@@ -49,8 +56,12 @@ export function openSocket(path, { onMessages, onState }) {
 
   function dropped() {
     if (closed) return;
-    onState("reconnecting");
+    tell("reconnecting");
     timer = setTimeout(connect, wait * (0.75 + Math.random() / 2));
     wait = Math.min(wait * 2, LONGEST_WAIT_MS);
+  }
+
+  function tell(state) {
+    for (const listener of listeners) listener.onState(state);
   }
 }
