@@ -73,6 +73,13 @@ _PRELUDE = r"""
 """
 
 
+_READ_ONLY = r"""
+((run) => (script) => {
+  try { run("throw null;\n" + script); } catch (error) { if (error !== null) throw error; }
+})(eval)
+"""
+
+
 class _Failure(Exception):
     """A script's error, for the parent."""
 
@@ -86,8 +93,10 @@ class _Failure(Exception):
 
 
 def handle(job: dict, channel) -> dict:
-    """One script, from its text to its ids."""
+    """One script, from its text to its ids; of a script to be checked, no ids."""
     try:
+        if "check" in job:
+            return {"ok": _check(job["check"])}
         ids = _run(job, channel)
         length = sum(map(len, ids))
         if length > job["output_chars"]:
@@ -115,6 +124,20 @@ def _run(job: dict, channel) -> list[str]:
     except quickjs.JSException as error:
         raise _explained(str(error)) from None
     return _ids(value)
+
+
+def _check(script: str) -> list[str]:
+    """Reads a script without running it: the whole text is read before its first line, which ends it."""
+    engine = quickjs.Context()
+    engine.set_memory_limit(_HEAP_BYTES)
+    engine.set_max_stack_size(_STACK_BYTES)
+    try:
+        engine.eval(_READ_ONLY)(script)
+    except quickjs.StackOverflow:
+        raise _Failure("The script is nested too deeply.", is_limit=True) from None
+    except quickjs.JSException as error:
+        raise _explained(str(error), lines_before=1) from None
+    return []
 
 
 class _Host:
@@ -181,11 +204,15 @@ def _article(kind: str) -> str:
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
-def _explained(text: str) -> _Failure:
-    """QuickJS's message with the place in the script; frames of our own ``fetch`` do not count."""
+def _explained(text: str, lines_before: int = 0) -> _Failure:
+    """QuickJS's message with the place in the script; frames of our own ``fetch`` do not count.
+
+    Args:
+        lines_before: of ours in front of the script.
+    """
     message, _, trace = text.partition("\n")
     places = [_PLACE.search(line) for line in trace.splitlines() if not line.strip().startswith("at fetch (")]
-    place = next(((int(found[1]), int(found[2])) for found in places if found), None)
+    place = next(((int(found[1]) - lines_before, int(found[2])) for found in places if found), None)
     is_limit = "out of memory" in message or "too long" in message
     message = message if len(message) <= _SHOWN else message[: _SHOWN - 1] + "…"
     where = f"Line {place[0]}, column {place[1]}: " if place else "The script stopped: "

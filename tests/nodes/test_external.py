@@ -136,7 +136,7 @@ def test_a_script_written_for_gorse_runs_unchanged(run_chain, server):
     [
         ("while (true) {}", "longer than 1 s"),
         ("'x'.repeat(2 ** 29) + 'x'.repeat(2 ** 29)", ""),
-        ("let a = 1;\nnope()", "Line 2: "),
+        ("let a = 1;\nnope()", "Line 2, column 1: ReferenceError: nope is not defined"),
         ("fetch('http://169.254.169.254/latest/meta-data')", "not allowed"),
         ("fetch('file:///etc/passwd')", "Only http and https can be called"),
         ("[1]", "a number at position 0"),
@@ -247,7 +247,17 @@ def test_cancelling_the_run_ends_the_call_within_a_second(snapshot, server, mode
         ({"url": "http://x", "body": "{% if %}"}, "body", ""),
         ({"url": "http://x", "ids": "items["}, "ids", "cannot be read"),
         ({"url": "http://x", "timeout": "10m"}, "timeout", "from 0.1 to 120 s, got 10m"),
+        (
+            {"url": "http://x", "headers": "A: 1\n\nX-B:  {{ users }}"},
+            "headers",
+            "Line 3, column 10: 'users' is not defined",
+        ),
         ({"mode": "script", "script": "  "}, "script", "must not be empty"),
+        (
+            {"mode": "script", "script": "const a = 1;\nconst b = ;"},
+            "script",
+            "Line 2, column 11: SyntaxError: unexpected token in expression: ';'",
+        ),
     ],
 )
 def test_settings_that_cannot_work_are_problems_at_their_fields(settings, field, told):
@@ -255,6 +265,7 @@ def test_settings_that_cannot_work_are_problems_at_their_fields(settings, field,
     (problem,) = [problem for problem in check(flow) if problem.code == "bad_setting"]
     assert problem.field == field
     assert told in problem.message
+    assert problem.message.count("Line") <= 1
 
 
 @pytest.mark.parametrize(

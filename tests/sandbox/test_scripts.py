@@ -6,7 +6,7 @@ import time
 import pytest
 
 from recflow.errors import SandboxError, SandboxLimit, ServiceError
-from recflow.sandbox.scripts import FetchRequest, FetchResponse, ScriptLimits, run_script
+from recflow.sandbox.scripts import FetchRequest, FetchResponse, ScriptLimits, check_script, run_script
 
 LIMITS = ScriptLimits(seconds=0.2)
 SLACK_S = 1.7
@@ -307,3 +307,19 @@ def test_script_that_spoils_the_language_hurts_only_itself(spoil):
         found = []
     assert all(isinstance(item_id, str) for item_id in found)
     assert ids("['next']") == ["next"]
+
+
+@pytest.mark.parametrize(
+    ("script", "problem"),
+    [
+        ("const r = fetch('https://x');\n[r.body] // fine", ""),
+        ("while (true) {}", ""),  # it is read, not run
+        ("throw new Error('ran')", ""),
+        ("let a;\nlet a;", "Line 2, column 6: SyntaxError: invalid redefinition of lexical identifier."),
+        ("return ['a']", "Line 1, column 1: SyntaxError: return not in a function."),
+        ("`abc", "Line 1, column 1: SyntaxError: unexpected end of string."),
+        ("[" * 100_000, "The script is nested too deeply."),
+    ],
+)
+def test_a_script_is_checked_without_being_run(script, problem):
+    assert check_script(script) == problem

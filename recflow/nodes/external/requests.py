@@ -91,11 +91,12 @@ def check(settings: RequestSettings) -> list[tuple[str, str]]:
     faults = []
     for field, text in (("url", settings.url), ("body", settings.body)):
         faults += _faults(field, text)
-    for number, line in _header_lines(settings.headers):
-        name, colon, value = line.partition(":")
-        if not colon or not name.strip():
+    for number, line in enumerate(settings.headers.splitlines(), start=1):
+        name, colon, _ = line.partition(":")
+        if line.strip() and (not colon or not name.strip()):
             faults.append(("headers", f"Line {number}: a header is written Name: value, got {line[:60]!r}"))
-        faults += [("headers", f"Line {number}: {text}") for _, text in _faults("headers", value)]
+    for _, value in _headers(settings.headers):
+        faults += _faults("headers", value)
     try:
         compiled(settings.ids)
     except PathError as error:
@@ -107,9 +108,15 @@ def _faults(field: str, template: str) -> list[tuple[str, str]]:
     return [(field, problem.message) for problem in templates.check(template, known=VARIABLES)]
 
 
-def _header_lines(headers: str) -> list[tuple[int, str]]:
-    lines = enumerate(headers.splitlines(), start=1)
-    return [(number, line) for number, line in lines if line.strip()]
+def _headers(text: str) -> list[tuple[str, str]]:
+    """Names and the templates of their values, each set off by as much as stands before it in the field: so
+    the places in messages are those of the field."""
+    found = []
+    for number, line in enumerate(text.splitlines()):
+        name, colon, value = line.partition(":")
+        if line.strip():
+            found.append((name.strip(), "\n" * number + " " * len(name + colon) + value))
+    return found
 
 
 async def ids_of(
@@ -166,9 +173,9 @@ def _request(settings: RequestSettings, question: Question, secrets: Secrets) ->
         "n": question.n,
         "secrets": dict(secrets.marks),
     }
-    lines = [line.partition(":") for _, line in _header_lines(settings.headers)]
     headers = [
-        (name.strip(), _rendered("headers", value.strip(), variables, secrets)) for name, _, value in lines
+        (name, _rendered("headers", value, variables, secrets).strip())
+        for name, value in _headers(settings.headers)
     ]
     body = b""
     if settings.method != "GET" and settings.body:
@@ -183,8 +190,7 @@ def _rendered(field: str, template: str, variables: dict[str, Any], secrets: Sec
     try:
         return secrets.put_into(templates.render(template, variables))
     except SandboxError as error:
-        place = f"line {error.line}: " if error.line else ""
-        raise NoUsableAnswer(f"{field}: {place}{error.message}", field=field, attempts=0) from error
+        raise NoUsableAnswer(f"{field}: {error.message}", field=field, attempts=0) from error
 
 
 def _read(settings: RequestSettings, answer: Answer) -> list[str]:

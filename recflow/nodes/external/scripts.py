@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
 from typing import Literal
 
 from pydantic import ConfigDict, Field
@@ -14,7 +15,7 @@ from recflow.nodes.external.question import MAX_HOPS, Exchange, InThread, Questi
 from recflow.nodes.outside import Outside
 from recflow.outbound.client import Guard, send
 from recflow.outbound.messages import Request
-from recflow.sandbox.scripts import FetchRequest, FetchResponse, ScriptLimits, run_script
+from recflow.sandbox.scripts import FetchRequest, FetchResponse, ScriptLimits, check_script, run_script
 
 # A script holds its thread while it waits for a fetch. In the threads of the run it would keep arithmetic
 # waiting; there are as many here as the sandbox has children for scripts.
@@ -51,7 +52,16 @@ class ScriptSettings(NodeSettings):
 
 
 def check(settings: ScriptSettings) -> list[tuple[str, str]]:
-    return [] if settings.script.strip() else [("script", "script must not be empty")]
+    if not settings.script.strip():
+        return [("script", "script must not be empty")]
+    problem = _problem_of(settings.script)
+    return [("script", problem)] if problem else []
+
+
+@lru_cache(maxsize=256)
+def _problem_of(script: str) -> str:
+    """What keeps a script from running at all; remembered, as every check of a flow asks it."""
+    return check_script(script)
 
 
 async def ids_of(
@@ -99,5 +109,4 @@ async def ids_of(
             future.cancel()
         raise
     except SandboxError as error:
-        place = f"Line {error.line}: " if error.line else ""
-        raise NoUsableAnswer(f"{place}{error.message}", field="script") from error
+        raise NoUsableAnswer(error.message, field="script") from error
