@@ -30,13 +30,12 @@ READERS: dict[Kind, Callable[[Any], Iterator[Record]]] = {
 }
 
 
-async def jsonl(kind: Kind) -> AsyncIterator[bytes]:
+def jsonl(kind: Kind) -> AsyncIterator[bytes]:
     """All users, items or feedback, one JSON object a line."""
-    async for block in _streamed(lambda connection: map(_line, READERS[kind](connection))):
-        yield block
+    return _streamed(lambda connection: map(_line, READERS[kind](connection)))
 
 
-async def backup() -> AsyncIterator[bytes]:
+def backup() -> AsyncIterator[bytes]:
     """Everything as Gorse's binary backup, and behind its end, as in Gorse, how much that was as JSON."""
     began = time.monotonic_ns()
     counts = dict.fromkeys(READERS, 0)
@@ -51,8 +50,7 @@ async def backup() -> AsyncIterator[bytes]:
         stats = {name.title(): count for name, count in counts.items()}
         yield json.dumps(stats | {"Duration": time.monotonic_ns() - began}).encode()
 
-    async for block in _streamed(pieces):
-        yield block
+    return _streamed(pieces)
 
 
 async def _streamed(pieces: Callable[[Any], Iterator[bytes]]) -> AsyncIterator[bytes]:

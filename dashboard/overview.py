@@ -19,6 +19,7 @@ from dashboard.jobs.snapshots import data_version
 from dashboard.models import LIVE, Activation, FlowVersion, Job, JobState, PreparedList
 from dashboard.moments import moment
 from dashboard.runs import models
+from dashboard.sparkline import Sparkline, draw
 from dashboard.store import catalogue_version, store
 from recflow.data.feedback import FeedbackRules
 from recflow.data.snapshot import Snapshot
@@ -87,6 +88,16 @@ class ModelState:
     metrics: list[tuple[str, float]] = field(default_factory=list)
     before: list[float] = field(default_factory=list)
     job: Job | None = None
+
+    @property
+    def values(self) -> list[float]:
+        """The first metric of each version, oldest first."""
+        return [*reversed(self.before), *(value for _, value in self.metrics[:1])]
+
+    @property
+    def trend(self) -> Sparkline | None:
+        """Its line; None before there are two."""
+        return draw(self.values) if len(self.values) > 1 else None
 
 
 @dataclass(frozen=True)

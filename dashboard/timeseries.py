@@ -1,4 +1,4 @@
-"""Figures over time, under Gorse's names: out of the times of the feedback, and of what models measured."""
+"""Figures over time, under Gorse's names: out of times, of counts by day, and of what models measured."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from dashboard import growth
 from dashboard.active import active_flow
 from dashboard.errors import NotFound
 from dashboard.evaluation.online import meetings_of
 from dashboard.jobs.fitting import models_of_flow, rules_of_flow
 from dashboard.runs import models
-from dashboard.store import now_us, store
+from dashboard.store import store
 from recflow.data.feedback import FeedbackRule, FeedbackRules
 from recflow.data.snapshot import Snapshot
 from recflow.data.types import TimeVector
@@ -22,6 +23,12 @@ from recflow.evaluation.online import rate_by_period
 MAX_POINTS = 10_000
 #: Kinds of models behind Gorse's two: which one matches, which one ranks.
 MATCHING, RANKING = ("mf",), ("fm", "hybrid")
+#: Gorse's name of a count -> ours.
+_COUNTS: dict[str, growth.Counted] = {
+    "num_users": "users",
+    "num_items": "items",
+    "num_feedback": "feedback",
+}
 #: Gorse's name of a metric -> ours.
 METRICS = {"ndcg": "ndcg_at_10", "precision": "precision_at_10", "recall": "recall_at_10", "auc": "auc"}
 
@@ -46,12 +53,8 @@ def _series(name: str) -> Series:
         NotFound: there is no figure of that name.
     """
     snapshot, rules = store.snapshot(), rules_of_flow(active_flow()[0])
-    log = snapshot.feedback
-    if name in {"num_users", "num_items"}:
-        count = snapshot.n_users if name == "num_users" else snapshot.n_items
-        return lambda ends, step: [(now_us(), count)]  # when they came is not known
-    if name == "num_feedback":
-        return _counted(log.times)
+    if (counted := _COUNTS.get(name)) is not None:
+        return lambda ends, step: list(zip(ends, growth.counts_at(counted, ends), strict=True))
     if name == "num_pos_feedbacks":
         return _counted(snapshot.view(rules).positive.times)
     if name == "num_neg_feedbacks":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dashboard import growth
 from dashboard.jobs import ledger
 from dashboard.jobs.work import Work
 from dashboard.models import Job
@@ -26,6 +27,7 @@ def run(work: Work) -> str:
 def refresh_here(job_id: int, worker: str) -> tuple[str, str]:
     """Build the snapshot in this process; the version of its rows, and a sentence on what it holds."""
     snapshot = store.snapshot(fresh=True)
+    growth.record(snapshot)
     counts = (snapshot.n_users, snapshot.n_items, len(snapshot.feedback))
     return data_version(snapshot.version), "{:,} users, {:,} items, {:,} feedback".format(*counts)
 

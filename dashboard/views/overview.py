@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from dashboard import kept_rates, overview, rate_chart
+from dashboard import growth, kept_rates, overview, rate_chart
 from dashboard.access import page
 from dashboard.jobs.fitting import rules_of_flow
 
@@ -22,6 +22,8 @@ def home(request: HttpRequest) -> HttpResponse:
         "models": states,
         "troubles": overview.troubles(live, states),
         "lists": overview.list_state(live),
+        "growth": growth.recent(),
+        "days": growth.DAYS,
         "rates": rates,
         "seen": sum(day["seen"] for day in rates["days"]) if rates else 0,
         "chart": rate_chart.draw(rates["days"], rates["versions"]) if rates else None,

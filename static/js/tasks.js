@@ -125,7 +125,7 @@ function madeOf({ state, made, of, unit, rate, cost, cost_unknown: unpriced, cur
   const speed = rate ? `${rate >= 10 ? Math.round(rate).toLocaleString() : rate}/s` : "";
   const left = state === "running" && rate && of > made ? `about ${duration(0, ((of - made) / rate) * 1000)} left` : "";
   const paid = unpriced ? "cost unknown: the model has no price in Settings" : cost ? `${cost.toFixed(cost < 1 ? 4 : 2)} ${currency} so far` : "";
-  return [state === "done" && unit === "lists" ? "" : count, speed, left, state === "done" ? paid.replace(" so far", "") : paid];
+  return [state === "done" ? "" : count, speed, left, state === "done" ? paid.replace(" so far", "") : paid];
 }
 
 function jobActions({ id, state, title, can_pause: canPause, cancel_asked: isStopping, pause_asked: isResting }) {

@@ -191,7 +191,8 @@ class TestFigures:
         assert self.ask(get, "positive_feedback_ratio_like") == [1.0, 0.0]
 
     def test_numbers_of_now_and_figures_that_are_none(self, get):
-        assert self.ask(get, "num_users") == [2]
+        assert self.ask(get, "num_users") == [0, 2, 2]  # both came with their first likes
+        assert self.ask(get, "num_items") == [3, 3, 3]
         assert self.ask(get, "cf_ndcg") == []
         assert "no figure called 'nonsense'" in get("/dashboard/timeseries/nonsense", status=404)
         assert "duration" in get("/dashboard/timeseries/num_users?duration=0s", status=400)
