@@ -8,13 +8,11 @@ let the fallback answer, or keep the order that came in.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import random
 from collections.abc import MutableMapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import InitVar, dataclass, field, replace
 from time import perf_counter
-
-import orjson
+from typing import Any
 
 from recflow.errors import RecflowError, SandboxError, ServiceError
 from recflow.llm.aggregation import agreement, borda, window_starts
@@ -23,6 +21,7 @@ from recflow.llm.chat import ChatOptions, ChatResult, build_payload, chat, estim
 from recflow.llm.endpoint import Endpoint
 from recflow.llm.envelope import Completion, Usage
 from recflow.llm.outcome import CallRecord, LlmRanking, distinct, ranking_of
+from recflow.llm.paid import PaidAnswers
 from recflow.llm.prompts import Prompt, PromptTemplate, build_messages
 from recflow.llm.records import Record
 from recflow.llm.replies import PARSER_VERSION, Reading, read_completion
@@ -96,11 +95,15 @@ class _Session:
     candidates: Sequence[Record]
     settings: LlmSettings
     budget: Budget | None
-    cache: MutableMapping[str, bytes] | None
+    cache: InitVar[MutableMapping[str, bytes] | None]
     timing: Timing | None
     calls: list[CallRecord] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     shrunk_to: int | None = None
+    paid: PaidAnswers = field(init=False)
+
+    def __post_init__(self, cache: MutableMapping[str, bytes] | None) -> None:
+        self.paid = PaidAnswers(cache, self.notes)
 
     async def ask_fitting(self, positions: Sequence[int]) -> Reading:
         """One call; if the model finds the prompt too long, once more with a shorter one, and never again.
@@ -139,11 +142,11 @@ class _Session:
         options = self._options(prompt)
         payload = build_payload(self.endpoint, prompt.messages, options)
         sent = {name: value for name, value in payload.items() if name != "messages"}
-        key = self._key(payload)
+        asked = [self.endpoint.identity, payload, PARSER_VERSION]
         record = CallRecord(
             prompt.messages, sent, tuple(positions), warnings=prompt.notes, estimate=prompt.estimate
         )
-        kept = self._kept(key)
+        kept = self.paid.find(asked, _completion)
         if kept is not None:
             reading = self._read(kept, prompt)
             usage = kept.usage
@@ -188,7 +191,7 @@ class _Session:
             )
         )
         if reading.status != "failed":
-            self._keep(key, result.completion)
+            self.paid.keep(asked, result.completion)
         return reading
 
     async def _paid(self, prompt: Prompt, options: ChatOptions) -> ChatResult:
@@ -228,32 +231,6 @@ class _Session:
         cached = result.completion.usage.cached or 0
         return price.of(result.prompt_tokens + wasted_tokens, result.completion_tokens, cached)
 
-    def _key(self, payload: dict) -> str:
-        asked = orjson.dumps([self.endpoint.identity, payload, PARSER_VERSION], option=orjson.OPT_SORT_KEYS)
-        return hashlib.sha256(asked).hexdigest()
-
-    def _kept(self, key: str) -> Completion | None:
-        """The answer of an earlier call; a fault of the cache only costs a call."""
-        if self.cache is None:
-            return None
-        try:
-            kept = self.cache.get(key)
-            if kept is None:
-                return None
-            fields = orjson.loads(kept)
-            return Completion(**fields | {"usage": Usage(**fields["usage"])})
-        except Exception as error:  # whatever a cache of somebody's raises
-            self.notes.append(f"A kept answer could not be read: {error}.")
-            return None
-
-    def _keep(self, key: str, completion: Completion) -> None:
-        if self.cache is None:
-            return
-        try:
-            self.cache[key] = orjson.dumps(asdict(completion))
-        except Exception as error:  # whatever a cache of somebody's raises
-            self.notes.append(f"The answer could not be kept: {error}.")
-
     def done(
         self,
         asked: Sequence[int],
@@ -276,6 +253,10 @@ class _Session:
     def failed(self, asked: Sequence[int], error: RecflowError) -> LlmRanking:
         reason = error.kind if isinstance(error, ServiceError) else "template"
         return self.done(asked, asked, set(), reason=reason, message=str(error), error=error)
+
+
+def _completion(fields: dict[str, Any]) -> Completion:
+    return Completion(**fields | {"usage": Usage(**fields["usage"])})
 
 
 def _answered(record: CallRecord, completion: Completion, reading: Reading) -> CallRecord:

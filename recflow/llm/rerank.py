@@ -157,10 +157,7 @@ async def rerank(
         ServiceError: no usable answer came.
     """
     profile = PROFILES[profile_name]
-    # several vendors answer 400 to an empty text
-    payload = profile.body(endpoint.model, query, [document.strip() or "-" for document in documents])
-    for parameter in capabilities_of(endpoint):
-        payload.pop(parameter, None)
+    payload = rerank_payload(endpoint, profile, query, documents)
     attempts: list[Attempt] = []
     stated_limit: int | None = None
 
@@ -196,6 +193,17 @@ async def rerank(
         name: value for name, value in payload.items() if name in ("model", "top_n", "truncate", "parameters")
     }
     return RerankAnswer(scores, tokens, called.answer.text[:4000], tuple(attempts), sent)
+
+
+def rerank_payload(
+    endpoint: Endpoint, profile: Profile, query: str, documents: Sequence[str]
+) -> dict[str, Any]:
+    """The body of the request, without what this endpoint is known to refuse."""
+    # several vendors answer 400 to an empty text
+    payload = profile.body(endpoint.model, query, [document.strip() or "-" for document in documents])
+    for parameter in capabilities_of(endpoint):
+        payload.pop(parameter, None)
+    return payload
 
 
 def read_scores(body: bytes, n_documents: int) -> tuple[tuple[float | None, ...], int | None]:

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from dataclasses import replace
 from time import perf_counter
+from typing import Any
 
 from recflow.errors import SandboxError, ServiceError
 from recflow.llm.budget import Budget
 from recflow.llm.chat import estimate_tokens
 from recflow.llm.endpoint import Endpoint, capabilities_of, remember_refusal
 from recflow.llm.outcome import CallRecord, LlmRanking, distinct, ranking_of
+from recflow.llm.paid import PaidAnswers
 from recflow.llm.records import Record, shown_feedback, shown_item, shown_user
-from recflow.llm.rerank import BATCH_CAPABILITY, PROFILES, BatchTooLarge, order_by_score, rerank
+from recflow.llm.rerank import (
+    BATCH_CAPABILITY,
+    PROFILES,
+    BatchTooLarge,
+    RerankAnswer,
+    order_by_score,
+    rerank,
+    rerank_payload,
+)
 from recflow.llm.settings import RerankSettings
 from recflow.outbound.call import Timing
 from recflow.sandbox.templates import merged_uses, render_all
@@ -27,17 +37,24 @@ async def rank_with_reranker(
     settings: RerankSettings,
     *,
     budget: Budget | None = None,
+    cache: MutableMapping[str, bytes] | None = None,
     timing: Timing | None = None,
 ) -> LlmRanking:
     """Asks the service for a score of each candidate.
 
     The templates may use ``user`` and ``feedback`` (query) and ``item`` (document), with Gorse's field names.
+
+    Args:
+        budget: asked before, and told after, every call.
+        cache: keeps answers with scores; how long is its own business.
     """
     asked = distinct([str(item.get("ItemId", "")) for item in candidates])
     n = len(candidates)
     if len(asked) < 2:
         return LlmRanking(tuple(range(n)), "ok", ("incoming",) * n)
     calls: list[CallRecord] = []
+    notes: list[str] = []
+    paid = PaidAnswers(cache, notes)
     try:
         query, documents = await render_texts(user, feedback, [candidates[i] for i in asked], settings)
     except SandboxError as error:
@@ -46,16 +63,25 @@ async def rank_with_reranker(
         said = "The query is empty: this user has no history that the query template shows."
         return ranking_of(n, asked, asked, set(), reason="empty_query", message=said)
     try:
-        scores = await _score_in_batches(endpoint, settings, query, documents, asked, calls, budget, timing)
+        scores = await _score_in_batches(
+            endpoint, settings, query, documents, asked, calls, budget, paid, timing
+        )
     except ServiceError as error:
-        facts = {"reason": error.kind, "message": str(error), "error": error, "calls": tuple(calls)}
+        facts = {
+            "reason": error.kind,
+            "message": str(error),
+            "error": error,
+            "calls": tuple(calls),
+            "notes": tuple(notes),
+        }
         return ranking_of(n, asked, asked, set(), **facts)
     order = [asked[place] for place in order_by_score(scores)]
     ranked = {position for position, score in zip(asked, scores, strict=True) if score is not None}
     said = "The service gave no score for some documents; they follow in the order they came."
     if not ranked:
         said = "The service gave no score that can be used."
-    return ranking_of(n, asked, order, ranked, reason="missing", message=said, calls=tuple(calls))
+    facts = {"reason": "missing", "message": said, "calls": tuple(calls), "notes": tuple(notes)}
+    return ranking_of(n, asked, order, ranked, **facts)
 
 
 async def render_texts(
@@ -99,6 +125,7 @@ async def _score_in_batches(
     positions: Sequence[int],
     calls: list[CallRecord],
     budget: Budget | None,
+    paid: PaidAnswers,
     timing: Timing | None,
 ) -> list[float | None]:
     """Scores of all documents.
@@ -114,7 +141,7 @@ async def _score_in_batches(
         batch = documents[done : done + size]
         try:
             scores += await _score(
-                endpoint, settings, query, batch, positions[done : done + size], calls, budget, timing
+                endpoint, settings, query, batch, positions[done : done + size], calls, budget, paid, timing
             )
         except BatchTooLarge as refusal:
             if len(batch) == 1:
@@ -153,10 +180,16 @@ async def _score(
     positions: Sequence[int],
     calls: list[CallRecord],
     budget: Budget | None,
+    paid: PaidAnswers,
     timing: Timing | None,
 ) -> tuple[float | None, ...]:
     sent = ({"role": "query", "content": query}, *({"role": "document", "content": text} for text in batch))
     record = CallRecord(sent, {"profile": settings.profile}, tuple(positions))
+    asked = [endpoint.identity, rerank_payload(endpoint, PROFILES[settings.profile], query, batch)]
+    if (kept := paid.find(asked, _rerank_answer)) is not None:
+        told = _scored(record, kept)
+        calls.append(replace(told, tokens_in=kept.tokens or 0, cost=0.0, is_kept=True))
+        return kept.scores
     tokens = estimate_tokens(query) * len(batch) + sum(map(estimate_tokens, batch))
     price = endpoint.price
     cost = price.of(tokens, 0) if price else None
@@ -178,15 +211,27 @@ async def _score(
         budget.settle(tokens, cost, used_with_retries, price.of(used_with_retries, 0) if price else None)
     calls.append(
         replace(
-            record,
-            parameters={"profile": settings.profile} | answer.sent,
-            answer=answer.raw,
+            _scored(record, answer),
             tokens_in=used,
-            is_estimated=answer.tokens is None,
             cost=price.of(used, 0) if price else None,
             ms=(perf_counter() - started) * 1000,
             attempts=answer.attempts,
-            scores=answer.scores,
         )
     )
+    if any(score is not None for score in answer.scores):
+        paid.keep(asked, replace(answer, attempts=()))
     return answer.scores
+
+
+def _scored(record: CallRecord, answer: RerankAnswer) -> CallRecord:
+    return replace(
+        record,
+        parameters=record.parameters | answer.sent,
+        answer=answer.raw,
+        is_estimated=answer.tokens is None,
+        scores=answer.scores,
+    )
+
+
+def _rerank_answer(fields: dict[str, Any]) -> RerankAnswer:
+    return RerankAnswer(**fields | {"scores": tuple(fields["scores"]), "attempts": ()})

@@ -25,9 +25,9 @@ def results(*scores, key="relevance_score"):
     return [{"index": index, key: score} for index, score in enumerate(scores)]
 
 
-async def rank(endpoint, candidates=ITEMS, feedback=LIKED, budget=None, **options):
+async def rank(endpoint, candidates=ITEMS, feedback=LIKED, budget=None, cache=None, **options):
     return await rank_with_reranker(
-        endpoint, USER, feedback, candidates, RerankSettings(**options), budget=budget
+        endpoint, USER, feedback, candidates, RerankSettings(**options), budget=budget, cache=cache
     )
 
 
@@ -385,3 +385,64 @@ async def test_the_budget_is_asked_and_told(server, endpoint):
     assert budget.tokens == 9
     assert (await rank(endpoint, budget=budget)).reason == "budget"  # about 18 more do not fit
     assert server.count(JINA) == 1
+
+
+async def test_an_answer_is_kept_and_costs_nothing_the_second_time(server, endpoint):
+    server.script(JINA, json_reply({"usage": {"total_tokens": 9}, "results": results(0.1, None, 0.5)}))
+    cache = {}
+    first, second = [await rank(endpoint, cache=cache) for _ in range(2)]
+    assert (first.order, first.status) == (second.order, second.status) == ((2, 0, 1), "partial")
+    assert (server.count(JINA), len(cache)) == (1, 1)
+    (call,) = second.calls
+    assert (call.is_kept, call.cost, call.scores) == (True, 0.0, (0.1, None, 0.5))
+    assert (call.answer, second.tokens) == (first.calls[0].answer, 0)
+
+
+@pytest.mark.parametrize(
+    "change", [{"feedback": LIKED * 2}, {"candidates": ITEMS[:2]}, {"profile": "cohere"}]
+)
+async def test_another_question_is_asked(server, endpoint, change):
+    server.script(JINA, json_reply({"results": results(0.1, 0.9)}))
+    server.script("/v2/rerank", json_reply({"results": results(0.1, 0.9)}))
+    cache = {}
+    await rank(endpoint, cache=cache, query_template="{{ feedback | length }}")
+    await rank(endpoint, cache=cache, query_template="{{ feedback | length }}", **change)
+    assert len(server.hits) == len(cache) == 2
+
+
+@pytest.mark.parametrize("handler", [status(400, "no"), json_reply({"results": results(None, None, None)})])
+async def test_what_is_no_answer_is_not_kept(server, endpoint, handler):
+    server.script(JINA, handler)
+    cache = {}
+    assert (await rank(endpoint, cache=cache)).status == "failed"
+    assert cache == {}
+
+
+async def test_each_batch_is_kept_by_itself(server, endpoint):
+    server.script(
+        JINA,
+        json_reply({"results": results(0.1, 0.9)}),
+        status(400, "no"),
+        json_reply({"results": results(0.5)}),
+    )
+    cache = {}
+    assert (await rank(endpoint, cache=cache, batch_size=2)).status == "failed"
+    assert (await rank(endpoint, cache=cache, batch_size=2)).order == (1, 2, 0)
+    assert server.count(JINA) == 3  # the first batch was not asked again
+
+
+async def test_a_fault_of_the_cache_only_costs_a_call(server, endpoint):
+    class Broken(dict):
+        def get(self, key):
+            raise OSError("disk gone")
+
+        def __setitem__(self, key, value):
+            raise OSError("disk gone")
+
+    server.script(JINA, json_reply({"results": results(0.1, 0.9, 0.5)}))
+    ranking = await rank(endpoint, cache=Broken())
+    assert (ranking.order, ranking.status) == ((1, 2, 0), "ok")
+    assert ranking.notes == (
+        "A kept answer could not be read: disk gone.",
+        "The answer could not be kept: disk gone.",
+    )

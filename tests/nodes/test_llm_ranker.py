@@ -234,25 +234,36 @@ def test_a_used_up_budget_takes_the_fallback_and_says_so(run_chain, server):
     assert server.hits == []
 
 
-def test_an_answer_is_kept_for_the_time_the_node_says(run_chain, server):
+@pytest.mark.parametrize(
+    ("kind", "path", "handler"),
+    [
+        ("llm", CHAT, completion("3\n2\n1")),
+        (
+            "rerank",
+            "/v1/rerank",
+            json_reply({"results": [{"index": n, "relevance_score": n} for n in range(3)]}),
+        ),
+    ],
+)
+def test_an_answer_is_kept_for_the_time_the_node_says(run_chain, server, kind, path, handler):
     kept, asked_for = {}, []
 
     def answers(seconds):
         asked_for.append(seconds)
         return kept
 
-    url = server.script(CHAT, completion("3\n2\n1")).removesuffix("/chat/completions")
-    world = World(url, answers=answers)
-    chain = [("latest", {}), ("ranker", {"kind": "llm", "keep": "2h"})]
+    server.script(path, handler)
+    world = World(server.url("/v1"), answers=answers)
+    chain = [("latest", {}), ("ranker", {"kind": kind, "keep": "2h"})]
     first, _, _ = run_chain(chain, services=world)
     second, _, said = run_chain(chain, services=world)
     assert first == second == ["b", "c", "d"]
-    assert server.count(CHAT) == 1
+    assert server.count(path) == 1
     assert asked_for == [7200.0, 7200.0]
     assert event(said, "node.finished", "n1")["details"]["calls"][0]["is_kept"] is True
     chain[1][1]["keep"] = "0s"
     run_chain(chain, services=world)
-    assert server.count(CHAT) == 2
+    assert server.count(path) == 2
 
 
 def test_cancelling_the_run_aborts_the_call_within_a_second(snapshot, server):

@@ -27,6 +27,10 @@ MAX_SHOWN = 100_000
 #: Made-up ids that are told one by one.
 MAX_INVENTED = 50
 
+#: Seconds a ranking is used before the question is asked anew, as the endpoint may have changed meanwhile; an
+#: answer that was kept costs no call.
+LOOK_AGAIN_S = 60.0
+
 USER_FIELDS = tuple(shown_user({}, Shape()))
 ITEM_FIELDS = tuple(shown_item({}, Shape(), ""))
 FEEDBACK_FIELDS = tuple(shown_feedback({}, Shape(), ""))

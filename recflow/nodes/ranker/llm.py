@@ -22,6 +22,7 @@ from recflow.nodes.ranker.asking import (
     FEEDBACK_FIELDS,
     ITEM_FIELDS,
     KEEP_HELP,
+    LOOK_AGAIN_S,
     USER_FIELDS,
     answer_of,
     formed,
@@ -32,9 +33,6 @@ from recflow.sandbox import templates
 
 #: What a prompt may use: variable -> its fields, None for one without.
 VARIABLES = {"user": USER_FIELDS, "feedback": FEEDBACK_FIELDS, "items": ITEM_FIELDS, "answer_format": None}
-
-#: Seconds a ranking is used without a look at what its endpoint is now.
-LOOK_AGAIN_S = 60.0
 
 _HISTORY = ui(group="What is told")
 _TECHNIQUE = {"group": "Technique"}
@@ -131,7 +129,6 @@ def check(settings: LlmRankerSettings) -> list[tuple[str, str]]:
 
 
 def keep_s(settings: LlmRankerSettings) -> float:
-    """The question is asked anew soon, as the endpoint may have changed; a kept answer costs no call."""
     return min(LOOK_AGAIN_S, duration_seconds(settings.keep))
 
 

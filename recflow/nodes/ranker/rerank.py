@@ -21,6 +21,7 @@ from recflow.nodes.ranker.asking import (
     FEEDBACK_FIELDS,
     ITEM_FIELDS,
     KEEP_HELP,
+    LOOK_AGAIN_S,
     USER_FIELDS,
     answer_of,
     formed,
@@ -77,7 +78,7 @@ def check(settings: RerankRankerSettings) -> list[tuple[str, str]]:
 
 
 def keep_s(settings: RerankRankerSettings) -> float:
-    return duration_seconds(settings.keep)
+    return min(LOOK_AGAIN_S, duration_seconds(settings.keep))
 
 
 async def rank_async(ctx: RunContext, candidates: Candidates, settings: RerankRankerSettings) -> Candidates:
@@ -86,7 +87,13 @@ async def rank_async(ctx: RunContext, candidates: Candidates, settings: RerankRa
     told = await ctx.in_thread(material_of, ctx, candidates, settings.history_limit)
     ctx.progress(0.0, f"asking {named.endpoint.model}")
     ranking = await rank_with_reranker(
-        named.endpoint, told.user, told.feedback, told.items, settings, budget=outside.budget
+        named.endpoint,
+        told.user,
+        told.feedback,
+        told.items,
+        settings,
+        budget=outside.budget,
+        cache=outside.kept_for(duration_seconds(settings.keep)),
     )
     return answer_of(
         ctx,
