@@ -15,8 +15,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from asgiref.sync import sync_to_async
-
 from dashboard import metrics, runs
 from dashboard.lists import NOBODY
 from dashboard.serving.plan import Plan, current_plan
@@ -30,6 +28,7 @@ from dashboard.serving.rows import (
     read_prepared,
     read_standing,
 )
+from dashboard.serving.threads import in_thread
 from dashboard.store import now_us
 from recflow.data.feedback import UserHistory
 from recflow.data.types import MICROSECONDS_PER_DAY
@@ -149,7 +148,7 @@ class Answerer:
         """The active flow, read again only after an activation."""
         plan = self._plan
         if plan is None or self._planned_at != position.activation:
-            plan = await sync_to_async(current_plan, thread_sensitive=False)(plan)
+            plan = await in_thread(current_plan, plan)
             self._plan, self._planned_at = plan, position.activation
         return plan
 
@@ -184,7 +183,7 @@ class Answerer:
         if not plan.is_fallback_shared:
             snapshot, history = await _load(question.user_id)
             return _items(await _execute(plan, snapshot, history, question, plan.fallback), snapshot)
-        snapshot = await sync_to_async(runs.store.snapshot, thread_sensitive=False)()
+        snapshot = await in_thread(runs.store.snapshot)
         key = (plan.label, snapshot.version, question.categories)
         kept = self._shared.get(key)
         if kept is None or time.monotonic() > kept[0]:
@@ -200,7 +199,7 @@ class Answerer:
 
 
 async def _load(user_id: str) -> tuple[Any, UserHistory]:
-    return await sync_to_async(runs.load_user, thread_sensitive=False)(user_id)
+    return await in_thread(runs.load_user, user_id)
 
 
 async def _execute(

@@ -11,11 +11,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import DatabaseError, OperationalError, close_old_connections, transaction
+from django.db import OperationalError, transaction
 
 from dashboard.catalogue.writing import FeedbackWrite, put_feedback_together
+from dashboard.serving.threads import in_thread
 from dashboard.taste import note_new_taste
 
 #: Seconds in which requests gather before a transaction begins.
@@ -92,15 +92,7 @@ class Incoming:
     async def _try(self, writes: list[FeedbackWrite]) -> Exception | None:
         """Store them all or none; why it was none."""
         try:
-            await sync_to_async(self._commit, thread_sensitive=False, executor=self._thread)(writes)
+            await in_thread(self._store, writes, executor=self._thread)
         except Exception as error:  # each request tells it to its client and to the log
             return error
         return None
-
-    def _commit(self, writes: list[FeedbackWrite]) -> None:
-        close_old_connections()
-        try:
-            self._store(writes)
-        except DatabaseError:
-            close_old_connections()
-            raise

@@ -251,7 +251,9 @@ class PostgresRows:
         return await reader(self._query, "%s", *args)
 
     def close(self) -> None:
-        """The connection ends with the process."""
+        """No more reading."""
+        if self._connection is not None:
+            self._connection.pgconn.finish()  # close() would have to be awaited
 
     async def _look(self) -> Position:
         async with self._looking:

@@ -6,11 +6,11 @@ import asyncio
 import logging
 import time
 
-from asgiref.sync import sync_to_async
 from django.db import Error
 
 from dashboard.catalogue.reading import known_users
 from dashboard.jobs import prepared
+from dashboard.serving.threads import in_thread
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class WaitingList:
         """Note whoever came since the last time, if anybody knows them."""
         new, self._new = self._new, set()
         try:
-            await sync_to_async(_note, thread_sensitive=False)(sorted(new))
+            await in_thread(_note, sorted(new))
         except Error as error:  # the next request of these users tries again
             logger.warning("%d users could not be noted for a list: %s", len(new), error)
 
