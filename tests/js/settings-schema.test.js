@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { cardValues, fieldsFor, kindsOf, settingsProblems, titleOf, withKind } from "../../static/js/editor/settings-schema.js";
+import { cardValues, fieldsFor, kindsOf, settingsProblems, titleOf, unknownSettings, withKind } from "../../static/js/editor/settings-schema.js";
 
 const plain = {
   type: "object",
@@ -107,4 +107,9 @@ test("a card tells kinds by their titles, numbers with what they count, and leav
   assert.deepEqual(cardValues(type, {}), ["Matrix factorization", "Factors 64"]);
   assert.deepEqual(cardValues(type, { kind: "none", days: 7 }), ["None", "At most 7 days"]);
   assert.deepEqual(cardValues(type, { kind: "none", how: "round_robin" }), ["None", "round robin"]);
+});
+
+test("a setting that no kind of the node knows is named, one that is only hidden is not", () => {
+  const settings = { properties: { mode: { type: "string" }, k: { type: "integer", ui: { visible_when: { mode: ["other"] } } } } };
+  assert.deepEqual(unknownSettings({ settings, defaults: {} }, { mode: "this", k: 3, bygone: 1 }), ["bygone"]);
 });

@@ -65,7 +65,7 @@ export function showMarks(view, marks) {
 }
 
 function attributes(label, { id, "aria-describedby": describedBy, "aria-invalid": invalid }) {
-  return { id, "aria-label": label, "aria-describedby": describedBy, "aria-invalid": String(invalid), spellcheck: "false" };
+  return { id, "aria-label": label, "aria-describedby": describedBy, "aria-invalid": String(invalid), spellcheck: "false", tabindex: "0" };
 }
 
 function closePopup(view) {

@@ -2,6 +2,7 @@
 import { memo, useEffect } from "react";
 import { BaseEdge, EdgeLabelRenderer, getBezierPath } from "@xyflow/react";
 import { html } from "../lib/html.js";
+import { problemsOf } from "./checking.js";
 import { inputsOf, refusal } from "./connecting.js";
 import { indexed } from "./flow-index.js";
 import { inputFor, isOrdered } from "./node-types.js";
@@ -15,7 +16,7 @@ export const FlowEdge = memo(function FlowEdge({ source, target, sourceX, source
   const targetState = useEditorState((state) => state.run?.nodes[target]?.state ?? null);
   const pin = useEditorState((state) => indexed(shownFlow(state)).node(source)?.pin ?? null);
   const place = useEditorState((state) => placeOf(shownFlow(state), data.edge, types));
-  const misfit = useEditorState((state) => !fits(shownFlow(state), data.edge, types));
+  const misfit = useEditorState((state) => !fits(shownFlow(state), data.edge, types) || isRefused(state, types, data.edge.id));
   const traced = useEditorState((state) => isTraced(state.traced, source, target));
   const change = useEditorState((state) => state.comparison?.edgeMarks.get(data.edge.id) ?? null);
   const [path, labelX, labelY] = getBezierPath({ sourceX, sourceY, sourcePosition, targetX, targetY, targetPosition });
@@ -64,6 +65,11 @@ function placeOf(flow, edge, types) {
 function fits(flow, edge, types) {
   const [source, target] = [edge.source, edge.target].map((id) => indexed(flow).node(id));
   return inputFor(types.get(source?.type), types.get(target?.type)) !== null;
+}
+
+/** Has the server's check something against it, such as one input too many? */
+function isRefused(state, types, edgeId) {
+  return problemsOf(state, types).some((problem) => problem.edge_id === edgeId && problem.severity === "blocking");
 }
 
 function isTraced(item, source, target) {

@@ -72,7 +72,7 @@ export function createNavigating(editor) {
     store.set({ panelOpen: true, panel: "settings" });
     if (!field) return;
     const name = CSS.escape(field.split(".")[0]);
-    focusSoon(field === "name" ? "#node-name" : `[data-field="${name}"] :is(input, select, textarea, [contenteditable])`);
+    focusSoon(field === "name" ? "#node-name" : `[data-field="${name}"] :is(input, select, textarea, [contenteditable], button)`);
   }
 
   function selectAlong(direction) {

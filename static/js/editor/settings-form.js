@@ -2,7 +2,7 @@
 import { useRef } from "react";
 import { html } from "../lib/html.js";
 import { Field } from "./fields.js";
-import { effectiveSettings, fieldsFor, kindsOf, titleOf, withKind } from "./settings-schema.js";
+import { effectiveSettings, fieldsFor, kindsOf, titleOf, unknownSettings, withKind } from "./settings-schema.js";
 import { useEditor } from "./store.js";
 
 const NO_MARKS = Object.freeze([]);
@@ -16,8 +16,10 @@ export function SettingsForm({ node, type, problems, editable, marks = NO_MARKS 
   const problemOf = (name) => problems.find((problem) => problem.field?.split(".")[0] === name);
   const marksOf = marksByField(marks);
   const set = (name, value) => editor.setSetting(node, { ...settings, [name]: value }, name);
+  const remove = (name) => editor.setSetting(node, Object.fromEntries(Object.entries(settings).filter(([each]) => each !== name)), name);
   const groups = grouped(fields);
-  if (!kinds && fields.length === 0) return html`<p className="empty-hint">This node has no settings.</p>`;
+  const unknown = unknownSettings(type, node.settings);
+  if (!kinds && fields.length + unknown.length === 0) return html`<p className="empty-hint">This node has no settings.</p>`;
   const draw = (field) => html`<${Field} key=${`${settings[kinds?.name] ?? ""}:${field.name}`} field=${field} editable=${editable}
     value=${settings[field.name] === undefined ? field.schema.default : settings[field.name]} settings=${settings} problem=${problemOf(field.name)} marks=${marksOf.get(field.name) ?? NO_MARKS}
     onChange=${(value) => set(field.name, value)} onPreset=${(values) => editor.setSetting(node, { ...settings, ...values }, "preset")} />`;
@@ -27,6 +29,17 @@ export function SettingsForm({ node, type, problems, editable, marks = NO_MARKS 
     ${groups.plain.map(draw)}
     ${[...groups.named].map(([name, members]) => html`<details className="field-group" key=${name} open=${members.some((field) => problemOf(field.name)) || undefined}>
       <summary>${name}</summary>${members.map(draw)}</details>`)}
+    ${unknown.map((name) => html`<${UnknownField} key=${name} name=${name} value=${node.settings[name]} problem=${problemOf(name)} onRemove=${editable && (() => remove(name))} />`)}
+  </div>`;
+}
+
+/** A setting that this server does not know: shown as it is, to be removed by hand and never by itself. */
+function UnknownField({ name, value, problem, onRemove }) {
+  return html`<div className="field has-problem" data-field=${name}>
+    <div className="field-top"><span className="field-label">${titleOf(name)}</span>
+      ${onRemove && html`<button type="button" className="button is-small" aria-label=${`Remove the setting ${name}`} onClick=${onRemove}>Remove</button>`}</div>
+    <pre className="raw-settings" tabIndex="0">${JSON.stringify(value, null, 2)}</pre>
+    <p className="field-problem">${problem?.message ?? `This server does not know the setting ${name}.`}</p>
   </div>`;
 }
 

@@ -40,6 +40,13 @@ export function effectiveSettings(type, settings) {
   return kind && settings[kind] === undefined ? { [kind]: type.defaults[kind], ...settings } : settings;
 }
 
+/** Names of settings that this kind of node does not know: left by an upgrade, and kept until somebody removes them. */
+export function unknownSettings(type, settings) {
+  const current = effectiveSettings(type, settings);
+  const known = new Set([kindsOf(type.settings)?.name, ...allFields(type.settings, current).map((field) => field.name)]);
+  return Object.keys(settings).filter((name) => !known.has(name));
+}
+
 /** What a card tells of the settings: texts as they are, kinds by their titles, numbers with what they count. */
 export function cardValues(type, settings) {
   const kinds = kindsOf(type.settings);
