@@ -12,8 +12,11 @@ from dashboard import drafts
 from dashboard.access import page
 from dashboard.errors import NotFound, status_of
 from dashboard.views.miniatures import miniature
+from dashboard.views.modules import imported_by
 from recflow.errors import RecflowError
 from recflow.nodes.starters import STARTERS
+
+EDITOR = "js/editor/main.js"
 
 
 @page
@@ -30,7 +33,8 @@ def editor(request: HttpRequest, flow_id: int) -> HttpResponse:
         flow = drafts.find(flow_id)
     except NotFound as error:
         return message(request, error)
-    return render(request, "editor.html", {"flow": flow, "page_data": _data(request, flow_id=flow.pk)})
+    page = {"flow": flow, "page_data": _data(request, flow_id=flow.pk), "modules": imported_by(EDITOR)}
+    return render(request, "editor.html", page)
 
 
 def message(request: HttpRequest, error: RecflowError) -> HttpResponse:
