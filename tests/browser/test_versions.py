@@ -17,6 +17,42 @@ def settings_of(document, node_id):
     return next(part["settings"] for part in document["nodes"] if part["id"] == node_id)
 
 
+@pytest.fixture(scope="module")
+def accounts(server):
+    """Ada, somebody who is called like an attack, and Vera, who may only look."""
+    people = [("ada", "Ada", "Lovelace"), ("mallory", "<img src=x onerror=alert(1)>", "")]
+    code = f"""
+from django.contrib.auth import get_user_model
+for name, first, last in {people!r}:
+    get_user_model().objects.create_superuser(name, password={PASSWORD!r}, first_name=first, last_name=last)
+get_user_model().objects.create_user("vera", password={PASSWORD!r})
+"""
+    command = [sys.executable, str(ROOT / "manage.py"), "shell", "-c", code]
+    subprocess.run(command, env=server.environment, check=True)
+
+
+@pytest.fixture
+def logged_in(chromium, server, accounts):
+    """logged_in(name) -> a browser of that person's."""
+    contexts = []
+
+    def log_in(name):
+        context = chromium.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
+        contexts.append(context)
+        page = context.new_page()
+        page.goto(f"{server.url}/login")
+        page.get_by_label("Username").fill(name)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Log in").click()
+        page.wait_for_url(lambda address: "/login" not in address)
+        page.close()
+        return context
+
+    yield log_in
+    for context in contexts:
+        context.close()
+
+
 def test_35_drafts_save_themselves_and_live_answers_wait_for_activate(open_editor, reader):
     editor = open_editor(POPULAR)
     assert editor.call("POST", f"/api/flows/{editor.flow_id}/activate", {"note": ""})[0] == 200
@@ -372,20 +408,12 @@ def test_40_of_a_field_that_both_changed_both_values_are_shown(open_editor, choi
     assert settings_of(mine.draft(), "recommend")["cache_size"] == kept
 
 
-def test_40_a_viewer_never_writes(open_editor):
-    editor = open_editor(POPULAR)
-    before = editor.draft()
-
-    def as_viewer(route):
-        answer = route.fetch()
-        text = answer.text()
-        assert '"role": "publisher"' in text
-        route.fulfill(response=answer, body=text.replace('"role": "publisher"', '"role": "viewer"'))
-
-    editor.page.route(f"{editor.server.url}/flows/{editor.flow_id}", as_viewer)
+def test_40_a_viewer_never_writes(open_editor, logged_in):
+    owner = open_editor(POPULAR)
+    before = owner.draft()
+    editor = open_editor(flow_id=owner.flow_id, context=logged_in("vera"))
     written = []
     editor.page.on("request", lambda request: request.method != "GET" and written.append(request.url))
-    editor.reload()
     assert editor.by("save").is_disabled()
     assert editor.by("activate").is_disabled()
     editor.node("ranker").focus()
@@ -395,44 +423,30 @@ def test_40_a_viewer_never_writes(open_editor):
     assert editor.by("chooser").count() == 0
     editor.move_node("ranker", 0, 120)
     assert len(editor.node_ids()) == 4
+    editor.by("versions").click()
+    editor.by("versions-dialog").get_by_text("No version yet").wait_for()
+    assert editor.by("keep-version").count() == 0
+    editor.press("Escape")
     editor.reload()
     assert [url for url in written if "/check" not in url] == []
-    assert editor.draft() == before
+    path = f"/api/flows/{owner.flow_id}"
+    for method, address, body in (
+        ("PUT", f"{path}/draft", {"base_revision": 1, "document": EMPTY}),
+        ("POST", f"{path}/activate", {"note": ""}),
+        ("PATCH", path, {"name": "Mine"}),
+    ):
+        assert editor.call(method, address, body)[0] == 403
+    assert owner.draft() == before
 
 
-@pytest.fixture(scope="module")
-def accounts(server):
-    """Ada, and somebody who is called like an attack."""
-    people = [("ada", "Ada", "Lovelace"), ("mallory", "<img src=x onerror=alert(1)>", "")]
-    code = f"""
-from django.contrib.auth import get_user_model
-for name, first, last in {people!r}:
-    get_user_model().objects.create_superuser(name, password={PASSWORD!r}, first_name=first, last_name=last)
-"""
-    command = [sys.executable, str(ROOT / "manage.py"), "shell", "-c", code]
-    subprocess.run(command, env=server.environment, check=True)
-
-
-@pytest.fixture
-def logged_in(chromium, server, accounts):
-    """logged_in(name) -> a browser of that person's."""
-    contexts = []
-
-    def log_in(name):
-        context = chromium.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
-        contexts.append(context)
-        page = context.new_page()
-        page.goto(f"{server.url}/login")
-        page.get_by_label("Username").fill(name)
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Log in").click()
-        page.wait_for_url(lambda address: "/login" not in address)
-        page.close()
-        return context
-
-    yield log_in
-    for context in contexts:
-        context.close()
+def test_40_without_autosave_somebody_is_told_that_a_save_will_ask(open_editor):
+    mine = open_editor(POPULAR)
+    theirs = open_editor(flow_id=mine.flow_id)
+    mine.stop_autosave()
+    mine.set_number("recommend", "cache_size", 55)
+    theirs.set_number("recommend", "cache_size", 66)
+    mine.expect_live("saving will show both")
+    assert mine.by("conflict").count() == 0
 
 
 def test_41_faces_come_say_what_they_do_and_go(open_editor, logged_in):

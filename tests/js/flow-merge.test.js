@@ -54,6 +54,15 @@ test("the same field keeps mine and shows both values", () => {
   assert.equal(takeTheirs(flow, conflicts).nodes[1].settings.n, 8);
 });
 
+test("a note that both wrote on shows both texts, and one that both moved asks nothing", () => {
+  const noted = (text, x) => ({ ...chain(), notes: [{ id: "t", text, position: { x, y: 0 } }] });
+  const { flow, conflicts } = merge(noted("why", 0), noted("because", 10), noted("therefore", 20));
+  assert.deepEqual(conflicts, [{ node_id: null, note_id: "t", name: "Note", field: "text", mine: "because", theirs: "therefore" }]);
+  assert.deepEqual(flow.notes, [{ id: "t", text: "because", position: { x: 10, y: 0 } }]);
+  assert.deepEqual(takeTheirs(flow, conflicts).notes, [{ id: "t", text: "therefore", position: { x: 10, y: 0 } }]);
+  assert.equal(takeTheirs(flow, conflicts).name, "Test");
+});
+
 test("the same change on both sides is no conflict", () => {
   assert.deepEqual(merge(chain(), settings("a", { n: 7 }), settings("a", { n: 7 })).conflicts, []);
 });

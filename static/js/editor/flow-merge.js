@@ -4,14 +4,16 @@ import { edgeKey, fieldsOf } from "./flow-diff.js";
 
 /**
  * The drawing with what changed on both sides since `base`. Where both gave the same field other values, `mine` stays
- * in the flow and the field is listed in `conflicts`. A node that one side edited and the other deleted stays.
+ * in the flow and the field is listed in `conflicts`; places are not worth a question. A node that one side edited and
+ * the other deleted stays.
  *
- * @returns {{flow: object, conflicts: {node_id: string|null, name: string, field: string, mine: *, theirs: *}[]}}
+ * @returns {{flow: object, conflicts: {node_id: string|null, note_id?: string, name: string, field: string, mine: *, theirs: *}[]}}
+ *   without either id it is the flow's own field
  */
 export function merge(base, mine, theirs) {
   const conflicts = [];
   const nodes = mergeParts(base.nodes, mine.nodes, theirs.nodes, (node) => node.id, (...three) => mergeNode(...three, conflicts));
-  const notes = mergeParts(base.notes, mine.notes, theirs.notes, (note) => note.id, pickPart);
+  const notes = mergeParts(base.notes, mine.notes, theirs.notes, (note) => note.id, (...three) => mergeNote(...three, conflicts));
   const ids = new Set(nodes.map((node) => node.id));
   const edges = mergeParts(base.edges, mine.edges, theirs.edges, edgeKey, pickPart).filter(
     (edge) => ids.has(edge.source) && ids.has(edge.target),
@@ -23,13 +25,12 @@ export function merge(base, mine, theirs) {
 
 /** The flow with the other side's value in each of the given conflicts. */
 export function takeTheirs(flow, conflicts) {
-  return conflicts.reduce(
-    (result, conflict) =>
-      conflict.node_id === null
-        ? { ...result, name: conflict.theirs }
-        : { ...result, nodes: result.nodes.map((node) => (node.id === conflict.node_id ? withField(node, conflict.field, conflict.theirs) : node)) },
-    flow,
-  );
+  return conflicts.reduce((result, { node_id: nodeId, note_id: noteId, field, theirs }) => {
+    const settled = (id) => (part) => (part.id === id ? withField(part, field, theirs) : part);
+    if (nodeId !== null) return { ...result, nodes: result.nodes.map(settled(nodeId)) };
+    if (noteId !== undefined) return { ...result, notes: result.notes.map(settled(noteId)) };
+    return { ...result, name: theirs };
+  }, flow);
 }
 
 function mergeParts(base, mine, theirs, keyOf, mergePart) {
@@ -58,6 +59,17 @@ function mergeNode(base, mine, theirs, conflicts) {
     node = withField(node, field, value);
   }
   return node;
+}
+
+function mergeNote(base, mine, theirs, conflicts) {
+  let note = mine;
+  for (const field of new Set([...Object.keys(mine), ...Object.keys(theirs)])) {
+    const value = pick(base[field], mine[field], theirs[field], (values) => {
+      if (field !== "position") conflicts.push({ node_id: null, note_id: mine.id, name: "Note", field, ...values });
+    });
+    note = withKey(note, field, value);
+  }
+  return note;
 }
 
 function pickPart(base, mine, theirs) {

@@ -21,6 +21,7 @@ export function createSaving(store, api, editing) {
   let timer = null;
   let dirtySince = null;
   let underway = null;
+  let warnedOf = null; // the revision of somebody else's save that does not go together with what is here
   return { start, saveNow, settleConflict, restore, refresh, hearOfChange, setAutosave };
 
   /** Watch the drawing from now on, taking up what an earlier visit could not save. */
@@ -151,13 +152,20 @@ export function createSaving(store, api, editing) {
     if (draft.revision <= revision) return;
     const theirs = completed(draft.document);
     const { flow, conflicts } = merge(base, mine, theirs);
-    if (conflicts.length > 0) return;
+    if (conflicts.length > 0) return warn(draft);
     const both = mine !== base && !isSame(mine, base);
     store.set({
       flow: both ? flow : theirs, saved: theirs, revision: draft.revision, savedAt: draft.saved_at, draftVersion: draft.version ?? null,
       history: mapDocuments(history, (past) => merge(base, past, theirs).flow), checked: { flow: theirs, problems },
     });
     if (!isSame(theirs, base)) say(`${sentenceCase(nameOf(draft.author))} changed this flow; ${both ? "both changes are in it" : "you see the change"}.`);
+  }
+
+  /** With autosave the question comes by itself in a moment. */
+  function warn({ revision, author }) {
+    if (store.get().autosave || revision === warnedOf) return;
+    warnedOf = revision;
+    say(`${sentenceCase(nameOf(author))} saved other values of what you changed; saving will show both.`);
   }
 
   function takeRecord({ name, is_active, active_version, latest_version }) {
