@@ -1,7 +1,8 @@
 """Other people's machines as the administrator has set them up, and what was asked of them.
 
-Keys and secrets are kept here as they are, because they have to be sent; they leave the server in requests to
-their own machine and nowhere else. Nothing prints them: ``str`` of a row is its name.
+Keys and secrets are encrypted in the database (sealed.py) and not hashed, because they have to be sent; they
+leave the server in requests to their own machine and nowhere else. Nothing prints them: ``str`` of a row is
+its name.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils import timezone
+
+from dashboard.models.sealed import SealedTextField
 
 MAX_NAME = 64
 
@@ -23,7 +26,7 @@ class ServiceEndpoint(models.Model):
     name = models.CharField(max_length=MAX_NAME, unique=True)
     base_url = models.CharField(max_length=500)
     model = models.CharField(max_length=200)
-    key = models.TextField(default="", blank=True)
+    key = SealedTextField(default="", blank=True)
     requests_per_minute = models.PositiveIntegerField(default=0)
     tokens_per_minute = models.PositiveIntegerField(default=0)
     concurrency = models.PositiveIntegerField(default=0)
@@ -54,7 +57,7 @@ class Secret(models.Model):
     """A text that requests of External nodes may hold, by its name."""
 
     name = models.CharField(max_length=MAX_NAME, unique=True)
-    value = models.TextField()
+    value = SealedTextField()
 
     def __str__(self) -> str:
         return self.name
