@@ -78,11 +78,13 @@ def online(request: HttpRequest, days: int = Query(30, ge=1, le=366)) -> dict[st
 @router.get("/evaluations/worth")
 def worth(request: HttpRequest, flow_id: int, version: int | None = None) -> dict[str, Any]:
     """What each recommender of a flow was last measured to be worth."""
-    subject = load_flow(drafts.saved_drawing(flow_id, version).document).content_hash()
-    row = runs.worth_of_nodes(flow_id, subject)
+    flow = load_flow(drafts.saved_drawing(flow_id, version).document)
+    subject = runs.subject_of(flow)
+    row, can_be = runs.worth_of_nodes(flow_id, subject), runs.measurable(flow)
     if row is None:
-        return {"evaluation_id": None, "nodes": []}
+        return {"evaluation_id": None, "measurable": can_be, "nodes": []}
     return {
+        "measurable": can_be,
         "evaluation_id": row.pk,
         "measured_at": row.finished_at,
         "is_this_drawing": row.subject == subject,

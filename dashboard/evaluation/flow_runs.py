@@ -159,7 +159,8 @@ def without(flow: Flow, node_id: str) -> Flow:
 
 def proposers_of(flow: Flow) -> list[Node]:
     """The nodes that are switched off in turn."""
-    return [node for node in flow.nodes if NODE_TYPES[node.type].family == PROPOSING and not node.disabled]
+    known = [node for node in flow.nodes if node.type in NODE_TYPES and not node.disabled]
+    return [node for node in known if NODE_TYPES[node.type].family == PROPOSING]
 
 
 def asks_others(node: Node) -> bool:

@@ -6,6 +6,8 @@ another process after a crash goes on without asking twice.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Literal
@@ -17,7 +19,14 @@ from pydantic import ValidationError
 from dashboard import runs as previews
 from dashboard.errors import BadRequest, Blocked, Conflict, NotFound
 from dashboard.evaluation.asking import AskedRanker
-from dashboard.evaluation.contestants import ANSWERS, Entrants, contestants_of, find_flow, outside_now
+from dashboard.evaluation.contestants import (
+    ANSWERS,
+    RANKER,
+    Entrants,
+    contestants_of,
+    find_flow,
+    outside_now,
+)
 from dashboard.evaluation.datasets import DEFAULT_RULES, Measured, open_dataset
 from dashboard.evaluation.flow_runs import FlowPlan, asks_others, measure_flow, proposers_of
 from dashboard.evaluation.rankers import CONTROLS, LABELS
@@ -73,7 +82,7 @@ def start(kind: str, chosen: dict[str, Any], *, author: str, confirmed: bool) ->
         found = find_flow(plan.flow)
         if problems := blocking(check(found.flow)):
             raise Blocked(f"{found.title} cannot be measured: {problems[0].message}")
-        row.flow_id, row.flow_version, row.subject = found.flow_id, found.version, found.flow.content_hash()
+        row.flow_id, row.flow_version, row.subject = found.flow_id, found.version, subject_of(found.flow)
         row.title = f"{found.title} as a whole"
         if not confirmed and (calls := calls_of(found.flow, plan)):
             raise Conflict(
@@ -216,11 +225,25 @@ def worth_of_nodes(flow_id: int, subject: str = "") -> Evaluation | None:
 
     Args:
         flow_id: the flow.
-        subject: hash of a drawing; one that measured this very drawing is preferred.
+        subject: of ``subject_of`` a drawing; one that measured this very drawing is preferred.
     """
     done = Evaluation.objects.filter(kind="flow", flow_id=flow_id, state="done").order_by("-pk")
     same = done.filter(subject=subject).first() if subject else None
     return same or done.first()
+
+
+def subject_of(flow: Flow) -> str:
+    """What is measured of a drawing: not where its nodes stand, what they are called or what is pinned."""
+    nodes = [[node.id, node.type, node.settings, node.disabled] for node in flow.nodes]
+    edges = [[edge.source, edge.target, edge.order] for edge in flow.edges]
+    text = json.dumps([sorted(nodes, key=str), sorted(edges)], sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def measurable(flow: Flow) -> dict[str, str]:
+    """Node -> which kind of evaluation tells something of it; nodes of which none does are left out."""
+    rankers = {node.id: "rankers" for node in flow.nodes if node.type == RANKER and not node.disabled}
+    return {node.id: "flow" for node in proposers_of(flow)} | rankers
 
 
 def without_nan(value: Any) -> Any:

@@ -150,7 +150,8 @@ def test_exports_are_files_with_one_line_a_row(client, feedback):
 def test_a_whole_flow_is_measured_and_its_nodes_know_what_they_are_worth(client, feedback):
     flow = drafts.create("Popular", POPULAR, "ada")
     nothing = client.get(f"/api/evaluations/worth?flow_id={flow.pk}").json()
-    assert nothing == {"evaluation_id": None, "nodes": []}
+    assert nothing["evaluation_id"] is None
+    assert nothing["measurable"] == {"popular-week": "flow", "popular": "flow"}
     _, made = start(client, "flow", flow=f"#{flow.pk}", users=4)
     assert work().error == ""
     worth = client.get(f"/api/evaluations/worth?flow_id={flow.pk}").json()
@@ -158,8 +159,11 @@ def test_a_whole_flow_is_measured_and_its_nodes_know_what_they_are_worth(client,
     assert {node["node_id"] for node in worth["nodes"]} == {"popular-week", "popular"}
     table = client.get(f"/api/evaluations/{made['id']}/export?format=csv").content.decode()
     assert "whole flow" in table
+    moved = {**POPULAR, "nodes": [node | {"position": {"x": 1, "y": 2}} for node in POPULAR["nodes"]]}
+    drafts.save(flow.pk, 1, moved, "ada")
+    assert client.get(f"/api/evaluations/worth?flow_id={flow.pk}").json()["is_this_drawing"] is True
     changed = {**POPULAR, "nodes": [*POPULAR["nodes"], {"id": "l", "type": "latest"}]}
-    drafts.save(flow.pk, 1, changed, "ada")
+    drafts.save(flow.pk, 2, changed, "ada")
     assert client.get(f"/api/evaluations/worth?flow_id={flow.pk}").json()["is_this_drawing"] is False
 
 

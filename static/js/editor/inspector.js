@@ -9,6 +9,7 @@ import { InputList } from "./input-list.js";
 import { FailingNote } from "./failing.js";
 import { isSame } from "./equality.js";
 import { LastRun } from "./last-run.js";
+import { Worth } from "./node-worth.js";
 import { PromptPanel } from "./prompt-panel.js";
 import { RequestPanel } from "./request-panel.js";
 import { SettingsForm } from "./settings-form.js";
@@ -91,6 +92,7 @@ function SettingsTab({ node, type, problems, editable, hints }) {
           <pre className="raw-settings" tabIndex="0">${JSON.stringify(node.settings, null, 2)}</pre>`}
     ${Panel && html`<${Panel} key=${hints.panel} node=${node} type=${type} hints=${hints} onProblems=${setMarks} />`}
     ${type?.inputs.length > 0 && html`<${InputList} node=${node} ordered=${isOrdered(type)} editable=${editable} />`}
+    <${Worth} node=${node} />
     ${type && html`<details className="help"><summary>About ${type.label}</summary>
       <p>${type.summary}</p>${type.help.split(/\n\s*\n/).filter(Boolean).map((paragraph, index) => html`<p key=${index}>${paragraph}</p>`)}</details>`}
     ${editable && html`<div className="inspector-actions">

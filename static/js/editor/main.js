@@ -12,6 +12,7 @@ import { createExpressing } from "./expressing.js";
 import { createModes } from "./keyboard-modes.js";
 import { createNavigating } from "./navigating.js";
 import { readSchema } from "./node-types.js";
+import { createMeasuring } from "./node-worth.js";
 import { createPresence } from "./presence.js";
 import { createPreviewing } from "./previewing.js";
 import { createReleasing } from "./releasing.js";
@@ -44,7 +45,7 @@ async function open() {
   Object.assign(editor, createNavigating(editor), createModes(editor));
   const saving = createSaving(store, api, editor);
   const running = createRunning(store, api, socket, editor);
-  Object.assign(editor, saving, running, createReleasing(editor, api), createReviewing(store, api), createComparing(editor, api), createExpressing(store, api), createPreviewing(api), createFailing(store, api), createTraining(store, api, editor));
+  Object.assign(editor, saving, running, createReleasing(editor, api), createReviewing(store, api), createComparing(editor, api), createExpressing(store, api), createPreviewing(api), createFailing(store, api), createTraining(store, api, editor), createMeasuring(store, api, editor));
   Object.assign(editor, createSupposing(store, editor));
   const mounted = createRoot(root);
   mounted.render(createElement(EditorContext.Provider, { value: editor }, createElement(Editor)));
@@ -53,6 +54,8 @@ async function open() {
   createPresence(store, socket, editor).start();
   editor.chooseUser(new URLSearchParams(location.search).get("user") ?? "");
   editor.learnLive();
+  editor.learnWorth();
+  watch(store, (state) => state.viewing?.number ?? state.saved, () => editor.learnWorth());
   watch(store, (state) => state.record.active_version, () => editor.learnLive());
   createChecking(store, api).start();
   listenToKeys(editor);

@@ -6,6 +6,7 @@ import { Icon, TypeIcon } from "../lib/icons.js";
 import { problemsOfNode } from "./checking.js";
 import { FailingNote } from "./failing.js";
 import { nameOf } from "./node-types.js";
+import { WorthChip } from "./node-worth.js";
 import { PeopleAt } from "./people-list.js";
 import { cardValues } from "./settings-schema.js";
 import { shownFlow } from "./state.js";

@@ -21,6 +21,7 @@ export function initialState(record, { readOnly, mayPublish }) {
     revision: record.draft.revision,
     savedAt: record.draft.saved_at,
     live: null, // the live version of this flow, to count changes against: {number, document}
+    worth: null, // what nodes were measured to add, as the server tells it
     draftVersion: record.draft.version, // the version the draft equals, or null
     saving: "idle", // idle | saving | offline | conflict | failed
     saveMessage: "",

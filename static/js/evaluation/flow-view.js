@@ -16,7 +16,7 @@ export function flowView(run, actions) {
     hasShares && figure,
     partsTable(report),
   ];
-  return { element: make("article", {}, viewHead(run, actions), tiles(report), parts, notes(report)), redraw };
+  return { element: make("article", { data: { run: run.id } }, viewHead(run, actions), tiles(report), parts, notes(report)), redraw };
 
   function redraw() {
     if (!hasShares) return;

@@ -15,7 +15,9 @@ const main = document.getElementById("main");
 const failure = document.getElementById("failure");
 const mayEdit = page.user.role !== "viewer";
 let runs = [];
+const told = new Map(); // the newest news of each run: an answer that was asked for before may be older
 let shown = null;
+let turn = 0;
 
 const list = runList(document.getElementById("runs"), {
   mayEdit,
@@ -40,9 +42,11 @@ function chosen() {
 
 async function show() {
   const what = chosen();
+  const mine = ++turn;
   main.setAttribute("aria-busy", "true");
   list.draw(runs, what);
   const view = await viewOf(what);
+  if (mine !== turn) return; // somebody went on, or the run did, while this was on its way
   main.replaceChildren(view.element);
   shown = view;
   view.redraw?.();
@@ -83,7 +87,7 @@ async function start(body) {
     if (!confirm(`${error.message}.\n\nStart it?`)) return;
     run = await api.post("/evaluations", { ...body, confirmed: true });
   }
-  runs = [run, ...runs];
+  runs = upToDate([run, ...runs.filter((each) => each.id !== run.id)]);
   location.assign(`#${run.id}`);
 }
 
@@ -102,14 +106,19 @@ async function request(url) {
 
 /** News of one run, from the socket or from an answer. */
 function update(news) {
+  told.set(news.id, news);
   const before = runs.find((run) => run.id === news.id);
-  if (!before) return void attempt(async () => list.draw((runs = await api.get("/evaluations")), chosen()));
+  if (!before) return void attempt(async () => list.draw((runs = upToDate(await api.get("/evaluations"))), chosen()));
   Object.assign(before, news);
   list.draw(runs, chosen());
   const what = chosen();
   if (!Array.isArray(what) || what[0] !== news.id) return;
   if (["queued", "running"].includes(news.state)) shown?.progress?.(before);
   else attempt(show);
+}
+
+function upToDate(found) {
+  return found.map((run) => ({ ...run, ...told.get(run.id) }));
 }
 
 async function attempt(act) {

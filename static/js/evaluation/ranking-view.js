@@ -14,7 +14,7 @@ export function rankingView(run, actions) {
   const series = seriesOf(report);
   const figure = make("figure.chart-frame");
   const png = make("button.button.is-small", { type: "button", on: { click: savePicture } }, "PNG");
-  const element = make("article", {}, viewHead(run, actions, [png]), figure, legend(), reportTable(report), slots(report), asked(report));
+  const element = make("article", { data: { run: run.id } }, viewHead(run, actions, [png]), figure, legend(), reportTable(report), slots(report), asked(report));
   return { element, redraw };
 
   function redraw() {
@@ -58,7 +58,7 @@ export function pendingView(run, actions) {
   if (isLive) progress(run);
   else text.textContent = run.state === "cancelled" ? "Cancelled; answers of models that came before are kept." : "";
   return {
-    element: make("article", {}, viewHead(run, isLive ? { ...actions, onForget: null } : actions), isLive && bar, text, run.error && make("p.message.is-error", {}, run.error)),
+    element: make("article", { data: { run: run.id } }, viewHead(run, isLive ? { ...actions, onForget: null } : actions), isLive && bar, text, run.error && make("p.message.is-error", {}, run.error)),
     progress,
   };
 }
