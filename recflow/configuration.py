@@ -124,7 +124,7 @@ class RecflowSection(BaseModel):
     Args:
         data_dir: where database, snapshots and models are kept; relative to the project folder.
         database_url: PostgreSQL instead of the two SQLite files.
-        redis_url: where web processes share messages and caches.
+        redis_url: where web processes share messages and caches, and keep what prepared lists hold.
         secret_key: signs sessions; made and kept in the data folder when not given.
         allowed_hosts: names the server answers to beside localhost.
         trusted_origins: origins such as https://rec.example.org that may send forms.
