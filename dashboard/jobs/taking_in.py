@@ -73,7 +73,7 @@ def run(work: Work) -> str:
 
     def report(done: int, size: int) -> None:
         work.check()
-        work.progress(done / max(size, 1), f"{work.job.parameters.get('rows', 0):,} rows")
+        work.progress(done / max(size, 1), "")
 
     def wrote(outcome: Outcome, counts: dict[Kind, int]) -> None:
         work.add(made=sum(counts.values()))

@@ -6,6 +6,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import recflow.nodes  # noqa: F401  settings and checks come from the node types
 from recflow.engine.check import blocking, check
@@ -23,6 +25,8 @@ from recflow.interop.gorse_config.keys import (
 from recflow.interop.gorse_config.layout import COLUMN, ROW, layered
 
 WHOLE = (Path(__file__).parent / "gorse.toml").read_text()
+#: Every key at the value that Gorse's code gives it.
+DEFAULTS = (Path(__file__).parent / "gorse_defaults.toml").read_text()
 
 
 def node(document, node_id):
@@ -317,6 +321,8 @@ def test_values_of_the_wrong_type_are_drawn_or_listed_but_never_a_crash(text):
     "text",
     [
         WHOLE,
+        DEFAULTS,
+        DEFAULTS.replace("\n", "\r\n"),
         "",
         "[recommend]\n",
         "[openai]\nauth_token = 'x'\n",
@@ -336,6 +342,25 @@ def test_values_of_the_wrong_type_are_drawn_or_listed_but_never_a_crash(text):
 )
 def test_a_round_trip_changes_nothing_at_all(text):
     assert flow_to_config(config_to_flow(text)[0], text) == text
+
+
+@settings(deadline=None)  # a busy machine is no failure
+@given(st.sets(st.integers(0, 80)), st.sampled_from([WHOLE, DEFAULTS]))
+def test_a_round_trip_of_any_part_of_a_file_changes_nothing_at_all(left_out, text):
+    kept = [
+        line
+        for number, line in enumerate(text.splitlines(keepends=True))
+        if line.startswith("[") or number not in left_out
+    ]
+    part = "".join(kept)
+    assert flow_to_config(config_to_flow(part)[0], part) == part
+
+
+def test_without_a_file_only_the_key_of_a_service_is_lost():
+    written = tomllib.loads(flow_to_config(config_to_flow(DEFAULTS)[0]))
+    expected = tomllib.loads(DEFAULTS)["recommend"]
+    del expected["ranker"]["reranker_api"]["auth_token"]
+    assert written == {"recommend": expected}
 
 
 def test_without_a_file_the_document_remembers_what_it_was_made_of():
