@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from recflow.llm import ranking as ranking_module
 from recflow.llm.aggregation import agreement, borda, window_starts
 from recflow.llm.budget import Limit
 from recflow.llm.endpoint import Price
@@ -301,6 +302,15 @@ async def test_another_model_or_text_is_another_key(server, endpoint):
     await rank(dataclasses.replace(endpoint, model="n"), items(2), cache=cache)
     await rank(endpoint, [*items(1), {"ItemId": "id1", "Comment": "other"}], cache=cache)
     assert (server.count(CHAT), len(cache)) == (3, 3)
+
+
+async def test_an_answer_that_was_kept_for_another_parser_is_not_used(server, endpoint, monkeypatch):
+    server.script(CHAT, json_reply(answer("2\n1")))
+    cache = {}
+    await rank(endpoint, items(2), cache=cache)
+    monkeypatch.setattr(ranking_module, "PARSER_VERSION", ranking_module.PARSER_VERSION + 1)
+    await rank(endpoint, items(2), cache=cache)
+    assert (server.count(CHAT), len(cache)) == (2, 2)
 
 
 @pytest.mark.parametrize("content", ["prose only", ""])

@@ -297,6 +297,26 @@ def test_the_stand_in_ranks_by_likeness_and_is_named_wherever_it_answers(run_cha
     assert details["calls"][0]["model"] == "recflow-stand-in"
 
 
+@pytest.mark.parametrize(
+    ("path", "templates"),
+    [
+        (CHAT, {"kind": "llm", "prompt": "{{ user.UserId }}{% for i in items %}, {{ i.text }}{% endfor %}"}),
+        ("/v1/rerank", {"kind": "rerank", "query_template": "about {{ user.UserId }}"}),
+    ],
+)
+def test_only_the_chosen_fields_of_items_leave_the_server_and_no_user_id(run_chain, server, path, templates):
+    def sent(**settings):
+        server.script(path, status(400))
+        run_chain([("latest", {}), ("ranker", templates | settings)], services=World(server.url("/v1")))
+        return server.hits_of(path)[-1].body.decode()
+
+    only_categories = sent(item_fields=["Categories"])
+    assert "blue" not in only_categories  # a tag of c
+    assert "u1" not in only_categories
+    assert "blue" in sent(item_fields=["Labels"])
+    assert "u1" in sent(send_user_id=True)
+
+
 def test_a_reranker_sorts_by_the_scores_of_the_service(run_chain, server):
     results = [{"index": 0, "relevance_score": 0.1}, {"index": 2, "relevance_score": 0.9}]
     server.script("/v1/rerank", json_reply({"results": results, "usage": {"total_tokens": 12}}))
