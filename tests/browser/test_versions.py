@@ -512,6 +512,20 @@ def test_41_a_browser_that_loses_its_line_comes_back_to_the_others(open_editor):
     theirs.by("presence").wait_for()
 
 
+def test_44_in_a_narrow_header_every_button_has_a_name(open_editor):
+    editor = open_editor(POPULAR, width=390, height=844)
+    open_editor(flow_id=editor.flow_id)
+    editor.by("presence").wait_for()
+    names = (
+        editor.page.locator(".editor-header")
+        .get_by_role("button")
+        .evaluate_all("buttons => buttons.map((button) => button.ariaLabel || button.innerText.trim())")
+    )
+    assert len(names) == 8
+    assert "" not in names
+    assert "Versions" in names
+
+
 def test_49_a_person_and_a_note_that_look_like_code_are_text(open_editor, logged_in):
     mine = open_editor(POPULAR)
     attack = "<img src=x onerror=alert(1)>"

@@ -26,7 +26,7 @@ export function Header() {
     <span className="spacer" />
     <${People} />
     <${Checklist} />
-    <button type="button" className="button is-quiet" data-testid="versions" onClick=${() => store.set({ dialog: { kind: "versions" } })}><${Icon} name="history" /><span className="wide-only">Versions</span></button>
+    <button type="button" className="button is-quiet" data-testid="versions" aria-label="Versions" title="Versions" onClick=${() => store.set({ dialog: { kind: "versions" } })}><${Icon} name="history" /><span className="wide-only">Versions</span></button>
     <${Menu} />
     <button type="button" className="button" data-testid="save" title="Save the draft now (Ctrl+S)" disabled=${!editable} onClick=${() => editor.saveNow()}>Save</button>
     <button type="button" className="button is-primary" data-testid="activate" disabled=${!mayPublish} title=${mayPublish ? "Review, then make it live" : "You may not activate"} onClick=${() => editor.openReview(viewing?.number)}>
