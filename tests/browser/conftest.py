@@ -131,7 +131,7 @@ def open_editor(server, chromium):
         page.set_default_timeout(PATIENCE_MS)
         editor = Editor(page, server)
         page.on("console", lambda message: editor.hear(complaints, message))
-        page.on("pageerror", lambda error: complaints.append(f"page error: {error}"))
+        page.on("pageerror", lambda error: editor.hear_error(complaints, error))
         page.on("requestfailed", lambda request: editor.hear_failed(complaints, request))
         editor.open(flow_id or editor.new_flow(document))
         return editor
@@ -156,6 +156,11 @@ class Editor:
             re.search(pattern, message.text) for pattern in self.expected_complaints
         ):
             complaints.append(f"console {message.type}: {message.text}")
+
+    def hear_error(self, complaints, error):
+        """An exception that nobody caught, or a promise whose rejection nobody handled."""
+        if not any(re.search(pattern, str(error)) for pattern in self.expected_complaints):
+            complaints.append(f"page error: {error}")
 
     def hear_failed(self, complaints, request):
         if request.failure != "net::ERR_ABORTED" and not self.expected_complaints:
@@ -307,7 +312,8 @@ class Editor:
         x, y = self.middle_of(self.node(node_id))
         self.page.mouse.move(x, y)
         self.page.mouse.down()
-        self.page.mouse.move(x + dx, y + dy, steps=8)
+        self.page.mouse.move(x + 3, y)  # a drag begins with the first pixels, which the card does not follow
+        self.page.mouse.move(x + 3 + dx, y + dy, steps=8)
         self.page.mouse.up()
 
     def zoom_to(self, zoom):
