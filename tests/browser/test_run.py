@@ -275,7 +275,8 @@ def test_28_a_run_survives_a_dropped_connection_without_a_second_run(open_editor
     editor.expect_run("finished")
     assert len(editor.result_ids()) == 20
     sent = editor.page.evaluate("() => sent.map((message) => message.type)")
-    assert sent == ["run", "resume"]
+    about_presence = {"open", "look"}
+    assert [kind for kind in sent if kind not in about_presence] == ["run", "resume"]
     assert other_machine.count("/held") == 1
 
 
