@@ -172,13 +172,14 @@ def test_stopping_cancels_what_is_in_flight_and_keeps_what_was_answered(measured
 
 
 def test_the_endpoint_is_kept_busy(measured, model):
-    """48 calls of 0.2 s, 8 at a time, take six rounds; the bound leaves room for a busy machine."""
+    """36 calls of 0.4 s, 8 at a time, take five rounds; the bound leaves room for a busy machine."""
     _, url = model
-    questions = all_questions([measured.split(shots=s, seed=0, n_users=None) for s in (1, 2, 3, 4)])
-    ranker = AskedRanker(ChatAsker(endpoint(url, "slow-200"), measured.snapshot, "like"), KeptAnswers(), 8)
+    questions = all_questions([measured.split(shots=s, seed=0, n_users=None) for s in (1, 2, 3)])
+    ranker = AskedRanker(ChatAsker(endpoint(url, "slow-400"), measured.snapshot, "like"), KeptAnswers(), 8)
     asked = ranker.ask_all(questions, UNWATCHED)
-    assert (asked.calls, asked.in_flight) == (48, 8)
-    assert asked.busy_share > 0.6
+    assert (asked.calls, asked.in_flight) == (36, 8)
+    assert asked.possible_seconds > 1.9
+    assert asked.busy_share > 0.5
 
 
 def test_what_was_possible_is_each_call_in_the_first_free_place():
