@@ -129,7 +129,7 @@ def measure_flow(
         # A store of its own: what serves today was fitted with what is to be found.
         models = ArtifactStore(Path(folder))
         watcher.on_step(Step(0.0, "training without the held-out likes"))
-        fit_missing([flow], held.snapshot, models, say=_listener(notes, watcher))
+        fit_missing([flow], held.snapshot, models, _listener(notes, watcher), watcher.check)
         services = Services(models, pool, Memo(), resources or {})
         judge = _Judge.over(held, plan.k)
         lists = run_watched(lambda say: _run_all(variants, held, judge, services, plan, say), watcher)
@@ -294,7 +294,6 @@ def _listener(notes: list[str], watcher: Watcher) -> Callable[[str], None]:
     """Hears how models are fitted; what is said goes into the report."""
 
     def say(line: str) -> None:
-        watcher.check()
         notes.append(line)
         watcher.on_step(Step(_FITTING / 2, line))
 

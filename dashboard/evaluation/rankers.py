@@ -26,6 +26,7 @@ from recflow.evaluation.model_rankers import FactorizationMachine, Hybrid, Matri
 from recflow.evaluation.questions import Ranker
 from recflow.expressions import compile_expression
 from recflow.expressions.columns import embedding_matrix, tag_matrix
+from recflow.nodes.ranker import fm
 
 P = TypeVar("P", AlsParams, FmParams)
 
@@ -76,13 +77,11 @@ class ItemTables:
         }
 
     @cached_property
-    def item_labels(self) -> sparse.csr_matrix:
-        return sparse.hstack([self.labels["categories"], self.tags], format="csr")
+    def user_features(self) -> sparse.csr_matrix:
+        return fm.user_features(self._measured.view)
 
-    @cached_property
-    def user_labels(self) -> sparse.csr_matrix:
-        users = self._snapshot.users
-        return tag_matrix([users.labels_of(index) for index in range(len(users))])
+    def item_features(self, column: str) -> sparse.csr_matrix:
+        return fm.item_features(self._measured.view, column)
 
     @cached_property
     def values(self) -> sparse.csr_matrix:
@@ -121,9 +120,10 @@ def _hybrid(tables: ItemTables, params: Mapping[str, Any], seed: int) -> Ranker:
 
 
 def _fm(tables: ItemTables, params: Mapping[str, Any], seed: int) -> Ranker:
-    chosen = _numbers(FmParams, params)
+    """With the very features of the node, vectors among them."""
+    column = params.get("embedding", fm.FmSettings().embedding)
     return FactorizationMachine(
-        tables.user_labels, tables.item_labels, tables.item_times, params=chosen, seed=seed
+        tables.user_features, tables.item_features(column), params=_numbers(FmParams, params), seed=seed
     )
 
 

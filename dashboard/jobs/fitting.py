@@ -78,6 +78,7 @@ def fit_missing(
     snapshot: Snapshot,
     artifacts: ArtifactStore,
     say: Callable[[str], None] = logger.info,
+    check: Callable[[], None] = lambda: None,
 ) -> None:
     """Fit every model that the flows need and that is not there yet; for the start of a new installation.
 
@@ -86,6 +87,7 @@ def fit_missing(
         snapshot: what to learn from.
         artifacts: where models are kept.
         say: hears one line a model.
+        check: called while a model is fitted; raises to stop.
     """
     for flow in flows:
         for spec in models_of_flow(flow):
@@ -93,7 +95,7 @@ def fit_missing(
                 continue
             label = FITTERS[spec.kind].label
             try:
-                artifact = artifacts.fit(spec, snapshot.view(spec.rules))
+                artifact = artifacts.fit(spec, snapshot.view(spec.rules), check=check)
             except DataError as error:
                 say(f"{label}: {error.message}")
             else:

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from recflow.algorithms.als import AlsParams, fit_als, fold_in
-from recflow.algorithms.fm import FmParams, describe, fit_fm, fm_terms, sample_features
+from recflow.algorithms.fm import FmParams, fit_fm, fm_terms, sample_features
 from recflow.algorithms.hybrid import HybridData, HybridParams, fit_hybrid, score_candidates
-from recflow.algorithms.hybrid_features import eras
 from recflow.data.types import NO_TIME, TimeVector
 
 from .questions import FittedRanker, by_score
@@ -79,44 +78,37 @@ class Hybrid:
 
 @dataclass(frozen=True)
 class FactorizationMachine:
-    """A factorization machine over user, item and the labels of both.
+    """A factorization machine over what is known of users and items.
 
     The training feedback of a split holds positives only, so for each of them some items the user did not
     like are drawn as negatives.
 
     Args:
-        user_labels, item_labels: (n_users, n_labels), (n_items, n_labels), or None.
-        item_times: (n_items,) microseconds, or None; the part of the timeline an item belongs to is one more
-            label.
+        users, items: (n_users, n_features), (n_items, n_features) as ``algorithms.fm.describe`` makes them.
         negatives_per_positive: drawn uniformly.
     """
 
-    user_labels: sparse.spmatrix | None = None
-    item_labels: sparse.spmatrix | None = None
-    item_times: TimeVector | None = None
+    users: sparse.csr_matrix
+    items: sparse.csr_matrix
     negatives_per_positive: int = 10
     params: FmParams = field(default_factory=FmParams)
     seed: int = 0
 
     def fit(self, train: TrainingFeedback, check: Callable[[], None]) -> FittedRanker:
         rng = np.random.default_rng(self.seed)
-        users = describe(train.n_users, labels=self.user_labels)
-        kinds = [sparse.csr_matrix((train.n_items, 0)) if self.item_labels is None else self.item_labels]
-        kinds += [] if self.item_times is None else [eras(self.item_times)]
-        items = describe(train.n_items, labels=sparse.hstack(kinds, format="csr"))
         drawn_for = np.repeat(train.users, self.negatives_per_positive)
         drawn = rng.integers(train.n_items, size=len(drawn_for))
         is_negative = np.asarray(train.matrix()[drawn_for, drawn]).ravel() == 0
         samples = sample_features(
             np.concatenate([train.users, drawn_for[is_negative]]),
             np.concatenate([train.items, drawn[is_negative]]),
-            users,
-            items,
+            self.users,
+            self.items,
         )
         targets = np.repeat([1, -1], [len(train.items), is_negative.sum()])
         model = fit_fm(samples, targets, self.params, rng=rng, check=check)
-        _, user_vectors = fm_terms(model, users)
-        item_scores, item_vectors = fm_terms(model, items, first_column=users.shape[1])
+        _, user_vectors = fm_terms(model, self.users)
+        item_scores, item_vectors = fm_terms(model, self.items, first_column=self.users.shape[1])
         return by_score(
             lambda question: (
                 item_scores[question.candidates]

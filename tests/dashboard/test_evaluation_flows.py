@@ -181,6 +181,21 @@ def test_a_watcher_is_called_from_the_thread_that_waits_and_its_stop_cancels_the
     assert stopped.is_set()
 
 
+def test_cancel_is_looked_at_while_a_model_is_fitted_and_not_only_between_models():
+    drawing = flow({"id": "c", "type": "collaborative"})
+    looks, heard = [], []
+
+    def check():
+        looks.append(1)
+        if len(looks) == 3:  # an epoch or two into the only model
+            raise RunCancelled("stop")
+
+    watcher = Watcher(heard.append, check)
+    with pytest.raises(RunCancelled):
+        measure_flow(drawing, Measured(snapshot_of(), DEFAULT_RULES), FlowPlan(), watcher=watcher)
+    assert [step.text for step in heard] == ["training without the held-out likes"]
+
+
 @pytest.fixture
 def services(tmp_path):
     with ThreadPoolExecutor(2) as pool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from io import StringIO
 
 import pytest
@@ -23,10 +24,12 @@ from recflow.data.building import ItemRow, UserRow, build_snapshot
 from recflow.errors import RunCancelled
 from recflow.llm import standin
 from recflow.llm.endpoint import Endpoint, Price
+from recflow.nodes.outside import NamedEndpoint, Outside
 from recflow.nodes.starters import STARTERS
 from recflow.outbound.addresses import AddressPolicy
 from recflow.outbound.call import EndpointPolicy
 from recflow.outbound.client import Guard
+from tests.scripted_server import ScriptedServer
 
 CLASSIC = STARTERS["classic"].document
 N_USERS, N_ITEMS = 12, 140
@@ -214,6 +217,52 @@ class TestFlows:
         (one,) = contestants_of((), ("Feed@1",), Entrants(measured))
         assert one.name == "Feed@1"
         assert one.ranker.params.n_factors == 4
+
+    def test_the_factorization_machine_of_a_node_is_measured_with_the_vectors_it_names(self):
+        vectors = [json.dumps({"v": [float(n % 3), 1.0]}) for n in range(N_ITEMS)]
+        items = [ItemRow(f"i{n:03}", labels=labels) for n, labels in enumerate(vectors)]
+        users = [UserRow(f"u{n:02}") for n in range(N_USERS)]
+        snapshot = build_snapshot(users, items, feedback_rows(), version="vectors", taken_at=10**14)
+
+        def width(column):
+            document = json.loads(json.dumps(CLASSIC))
+            ranker = next(node for node in document["nodes"] if node["id"] == "ranker")
+            ranker["settings"] = {"kind": "fm", "embedding": column, "n_epochs": 1}
+            flow = drafts.create("Feed", document, "ada")
+            (one,) = contestants_of((), (f"#{flow.pk}",), Entrants(Measured(snapshot, DEFAULT_RULES)))
+            return one.ranker.items.shape[1]
+
+        assert width("item.Labels.v") == width("") + 2
+
+    def test_a_rerank_node_is_measured_over_http_and_its_answers_are_kept(self, measured, tmp_path):
+        """The service prefers documents whose story stands in the query, which tells what the user liked."""
+
+        def answer(exchange):
+            asked = exchange.hit.json
+            stories = re.compile(r"Story of \d+")
+            liked = set(stories.findall(asked["query"]))
+            scores = [float(bool(liked & set(stories.findall(text)))) for text in asked["documents"]]
+            results = [{"index": place, "relevance_score": score} for place, score in enumerate(scores)]
+            exchange.reply(200, json.dumps({"results": results}), {"Content-Type": "application/json"})
+
+        document = json.loads(json.dumps(CLASSIC))
+        ranker = next(node for node in document["nodes"] if node["id"] == "ranker")
+        ranker["settings"] = {"kind": "rerank", "endpoint": "scores"}
+        flow = drafts.create("Reranked", document, "ada")
+        plan = RankingPlan(rankers=(), flows=(f"#{flow.pk}",), shots=(1,))
+        with ScriptedServer() as server:
+            server.script("/v1/rerank", answer)
+            named = NamedEndpoint("scores", endpoint(server.url("/v1"), "reranker"))
+            entrants = Entrants(measured, outside=Outside(endpoints={"scores": named}), answers=tmp_path)
+            splits = splits_of(plan, measured)
+            report = measure_rankers(plan, measured, contestants_of((), plan.flows, entrants), splits)
+            asked = server.count("/v1/rerank")
+            again = measure_rankers(plan, measured, contestants_of((), plan.flows, entrants), splits)
+            assert server.count("/v1/rerank") == asked == row_of(report, "Reranked")["usage_calls"]
+        row = row_of(report, "Reranked")
+        # A user's story is that of the hidden item and of at most four others: it is always among the ten.
+        assert (row["hit_rate"], row["failed_rate"], row["partial_rate"]) == (1.0, 0.0, 0.0)
+        assert row_of(again, "Reranked")["ndcg"] == row["ndcg"]
 
     def test_a_flow_is_found_by_name_version_and_number(self):
         flow = drafts.create("Feed", CLASSIC, "ada")

@@ -3,6 +3,7 @@ import pytest
 from scipy import sparse
 
 from recflow.algorithms.als import AlsParams
+from recflow.algorithms.fm import describe
 from recflow.algorithms.hybrid import HybridParams
 from recflow.evaluation.compare import compare
 from recflow.evaluation.controls import controls
@@ -18,7 +19,8 @@ def rankers():
         "mf": MatrixFactorization(AlsParams(n_factors=8, n_epochs=4)),
         "hybrid": Hybrid(labels={"categories": KINDS}, params=HybridParams(n_factors=8, n_epochs=4)),
         "fm": FactorizationMachine(
-            user_labels=sparse.csr_matrix(np.eye(N_KINDS)[np.arange(N_USERS) % N_KINDS]), item_labels=KINDS
+            describe(N_USERS, labels=sparse.csr_matrix(np.eye(N_KINDS)[np.arange(N_USERS) % N_KINDS])),
+            describe(N_ITEMS, labels=KINDS),
         ),
     }
 

@@ -150,7 +150,7 @@ def fit(view: TrainingView, params: dict[str, Any], rng: np.random.Generator, pr
         )
     column, trials = params.pop("embedding"), params.pop("trials")
     chosen = FmParams(**params)
-    users, items = _users(view), _items(view, column)
+    users, items = user_features(view), item_features(view, column)
     features = sample_features(
         np.concatenate([part.users for part in parts]),
         np.concatenate([part.items for part in parts]),
@@ -186,13 +186,15 @@ def fit(view: TrainingView, params: dict[str, Any], rng: np.random.Generator, pr
     )
 
 
-def _users(view: TrainingView) -> sparse.csr_matrix:
+def user_features(view: TrainingView) -> sparse.csr_matrix:
+    """Who each user is and what is known of them; nothing of what they did."""
     users = view.snapshot.users
     labels = [users.labels_of(i) for i in range(len(users))]
     return describe(len(users), labels=tag_matrix(labels), numbers=number_matrix(labels))
 
 
-def _items(view: TrainingView, column: str) -> sparse.csr_matrix:
+def item_features(view: TrainingView, column: str) -> sparse.csr_matrix:
+    """The same of items; ``column`` says where the vector of an item is, empty: nowhere."""
     items = view.snapshot.items
     labels = [items.labels_of(i) for i in range(len(items))]
     vectors = None
