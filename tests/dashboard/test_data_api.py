@@ -297,6 +297,11 @@ class TestConventions:
         assert call("post", "/users/", [{"UserId": "u1"}]) == {"RowAffected": 1}
         assert call("get", "/user/u1/")["UserId"] == "u1"
 
+    @pytest.mark.parametrize("accept", ["text/html", "image/png", "application/json;q=0", "nonsense"])
+    def test_whatever_a_client_accepts_it_gets_json(self, call, client, accept):
+        answer = client.get("/api/users", headers={"Accept": accept})
+        assert (answer.status_code, answer["Content-Type"]) == (200, "application/json; charset=utf-8")
+
     def test_with_a_key_configured_every_data_endpoint_asks_for_it(self, call, server):
         server(api_key=SecretStr("s3cret"))
         for method, path in (
