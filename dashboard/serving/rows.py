@@ -26,20 +26,17 @@ from recflow.data.feedback import FeedbackRule
 T = TypeVar("T")
 #: The same as long as nothing was written.
 Mark = Hashable
-#: A statement with its values, of which database by name.
-Query = Callable[..., Awaitable[list[tuple]]]
+Query = Callable[[str, Sequence[Any]], Awaitable[list[tuple]]]
 
 _PREPARED = (
     "SELECT version, item_ids, scores, made_at_us, (SELECT w.asked_at_us FROM catalogue_wanted_list w "
     "WHERE w.user_id = p.user_id) FROM catalogue_prepared_list p"
 )
 _WRITTEN = (
-    "SELECT (SELECT origin FROM catalogue_version), (SELECT number FROM catalogue_version), "
+    "(SELECT origin FROM catalogue_version), (SELECT number FROM catalogue_version), "
     "(SELECT number FROM catalogue_list_version)"
 )
-_ACTIVATED = (
-    "SELECT (SELECT MAX(id) FROM dashboard_activation), (SELECT version_id FROM dashboard_activeversion)"
-)
+_ACTIVATED = "(SELECT MAX(id) FROM dashboard_activation), (SELECT version_id FROM dashboard_activeversion)"
 
 
 @dataclass(frozen=True)
@@ -110,13 +107,6 @@ class Seen:
                 values.append(rule.bound)
             parts.append(f"({part})")
         return " OR ".join(parts), values
-
-
-async def read_position(query: Query) -> Position:
-    """How far the writes are now."""
-    ((origin, number, lists),) = await query(_WRITTEN, [])
-    (activation,) = await query(_ACTIVATED, [], database="default")
-    return Position(origin, number, lists, activation)
 
 
 async def read_touched(query: Query, mark: str, before: Position, now: Position) -> set[str] | None:
@@ -202,7 +192,8 @@ class SqliteRows:
 
     async def position(self, mark: Mark) -> Position:
         """How far the writes are, at that mark or later."""
-        return await read_position(self._query)
+        written = self._catalogue.execute(f"SELECT {_WRITTEN}").fetchone()
+        return Position(*written, self._databases["default"].execute(f"SELECT {_ACTIVATED}").fetchone())
 
     async def touched(self, before: Position, now: Position) -> set[str] | None:
         return await read_touched(self._query, "?", before, now)
@@ -258,7 +249,8 @@ class PostgresRows:
     async def _look(self) -> Position:
         async with self._looking:
             self._next = None  # whoever comes from here on may not trust this look
-            return await read_position(self._query)
+            ((*written, newest, active),) = await self._query(f"SELECT {_WRITTEN}, {_ACTIVATED}", [])
+            return Position(*written, (newest, active))
 
     async def _query(self, statement: str, values: Sequence[Any], database: str | None = None) -> list[tuple]:
         for is_last in (False, True):

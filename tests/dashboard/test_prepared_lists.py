@@ -22,7 +22,6 @@ from dashboard.serving import waiting
 from dashboard.serving.answers import Answerer, Question
 from dashboard.serving.memory import Kept
 from dashboard.serving.plan import plan_of
-from dashboard.serving.rows import read_position
 from dashboard.serving.waiting import WaitingList
 from dashboard.store import now_us
 from recflow.asgi import application
@@ -265,9 +264,8 @@ class TestFallback:
         asked = []
         answerer = Answerer(asked.append)
         for user in ("ann", "old", "stranger"):
-            await answerer.answer(
-                Question(user, n=1), await answerer.rows.read(lambda query, _: read_position(query))
-            )
+            position = await answerer.rows.position(await answerer.rows.mark())
+            await answerer.answer(Question(user, n=1), position)
         answerer.rows.close()
         assert asked == ["old", "stranger"]
 
