@@ -287,7 +287,13 @@ def serve(stand_in: StandIn | None = None, host: str = "127.0.0.1", port: int = 
     import uvicorn
 
     listener = socket.create_server((host, port))
-    config = uvicorn.Config(stand_in or StandIn(), log_level="error", access_log=False, ws="none")
+    config = uvicorn.Config(
+        stand_in or StandIn(),
+        log_level="error",
+        access_log=False,
+        ws="none",
+        timeout_keep_alive=60,  # longer than any client waits, so that none meets a connection just closed
+    )
     server = uvicorn.Server(config)
     started = threading.Event()
     server_startup = server.startup
