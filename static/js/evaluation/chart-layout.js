@@ -38,7 +38,7 @@ export function layoutChanges(rows, { width, rowHeight = 30, labelWidth = 150 })
   const reach = Math.max(0.01, ...rows.flatMap((row) => [row.mean, row.low, row.high].filter((value) => value != null).map(Math.abs)));
   const scale = scaleTo(reach, 3);
   const left = labelWidth + 8;
-  const right = width - 16;
+  const right = width - 26; // half of "+150 %" stands behind the last tick
   const x = (value) => (left + right) / 2 + (clamp(value, -scale.max, scale.max) / scale.max) * ((right - left) / 2);
   const height = rows.length * rowHeight + 34;
   return {
