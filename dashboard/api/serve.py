@@ -154,6 +154,8 @@ def _read(scope: dict[str, Any], with_scores: bool) -> _Request:
         raise NotFound("no such route")
     if len(user_id) > runs.MAX_USER_ID:
         raise BadRequest(f"A user ID has at most {runs.MAX_USER_ID} characters, got {len(user_id):,}")
+    if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+        raise BadRequest("An address may not hold a null character (%00)")
     query = _parsed(scope["query_string"], settings.CONFIGURATION.server.default_n)
     question = Question(user_id, tuple(path_categories) or query.categories, query.n, query.offset)
     return _Request(question, with_scores, query.explain, query.write_back, query.delay_us)

@@ -141,6 +141,8 @@ async def test_a_user_id_may_be_any_text(shop, user_id):
         ("/api/recommend/" + "x" * 10_000, 400, "A user ID has at most 256 characters, got 10,000"),
         ("/api/recommend/ann?n=x", 400, "n must be a whole number from 0, got 'x'"),
         ("/api/recommend/ann?offset=-1", 400, "offset must be a whole number from 0, got '-1'"),
+        ("/api/recommend/a%00b", 400, "An address may not hold a null character (%00)"),
+        ("/api/recommend/ann?category=%00", 400, "An address may not hold a null character (%00)"),
         ("/api/recommend/", 404, "no such route"),
         ("/api/recommend/a/b/c", 404, "no such route"),
     ],
