@@ -9,6 +9,7 @@ const PAUSE_MS = 250; // a lasso selects many times a second
 export function createPresence(store, socket, editor) {
   const flowId = store.get().record.id;
   let isOpen = false;
+  let wasAway = false;
   let told = "";
   let editedAt = -Infinity;
   let pause = null;
@@ -23,10 +24,13 @@ export function createPresence(store, socket, editor) {
 
   function linkChanged(link) {
     isOpen = link === "open";
-    if (!isOpen) return store.set({ people: NOBODY });
+    if (!isOpen) {
+      wasAway = true;
+      return store.set({ people: NOBODY });
+    }
     socket.send({ type: "open", flow_id: flowId, ...look() });
     told = JSON.stringify(look());
-    editor.refresh(); // whatever was saved while the line was down
+    if (wasAway) editor.refresh(); // whatever was saved meanwhile
   }
 
   function hear(message) {
