@@ -79,7 +79,7 @@ SCENES: dict[str, Callable[[Page, str], None]] = {
     "overview": page_at("/"),
     "flows": page_at("/flows"),
     "users": page_at("/users"),
-    "user": page_at(f"/users/{READER}"),
+    "user": page_at(f"/user?id={READER}"),
     "items": page_at("/items"),
     "data": page_at("/data"),
     "evaluation": page_at("/evaluation"),

@@ -5,7 +5,6 @@ import pytest
 from dashboard.views.miniatures import miniature
 from recflow.nodes.starters import STARTERS
 
-
 NODES = [
     {"id": "a", "type": "data-source", "position": {"x": 0, "y": 0}},
     {"id": "b", "type": "latest", "position": {"x": 300, "y": 100.5}},
