@@ -36,6 +36,39 @@ def test_the_lists_of_the_live_version_are_there_soon_after_the_start(tasks):
     expect(tasks.locator("#made")).to_contain_text(re.compile(r"8\d\d lists"), timeout=PATIENCE_MS)
 
 
+def test_a_refresh_is_paused_resumed_and_finished(tasks):
+    refresh = tasks.get_by_role("button", name="Refresh now: Prepared lists")
+    expect(refresh).to_be_enabled(timeout=PATIENCE_MS)
+    refresh.click()
+    tasks.get_by_role("button", name="Pause Refresh the prepared lists").click(timeout=PATIENCE_MS)
+    job = tasks.locator("#running .job", has_text="Refresh the prepared lists")
+    expect(job).to_contain_text("Paused", timeout=PATIENCE_MS)
+    expect(job).to_contain_text("goes on where it stopped")
+    expect(refresh).to_be_disabled()
+    tasks.reload()
+    tasks.wait_for_selector("html[data-ready='1']")
+    expect(job).to_contain_text("Paused")
+    tasks.get_by_role("button", name="Resume Refresh the prepared lists").click()
+    finished = tasks.locator("#finished .job", has_text="Refresh the prepared lists").first
+    expect(finished).to_contain_text(re.compile(r"lists, \d+ of them made now"), timeout=PATIENCE_MS)
+
+
+def test_a_file_is_imported_beside_the_page_and_its_rejected_rows_are_there(tasks, server, tmp_path):
+    file = tmp_path / "users.jsonl"
+    file.write_text('{"UserId": "imported-1"}\n{"UserId": "a/b"}\n{"UserId": "imported-2"}\n')
+    tasks.goto(f"{server.url}/data")
+    tasks.get_by_label("File").set_input_files(file)
+    tasks.get_by_role("button", name="Import the file").click()
+    imported = tasks.get_by_role("article", name="Import of users.jsonl").first
+    expect(imported).to_contain_text("2 users, 0 items, 0 feedback", timeout=PATIENCE_MS)
+    expect(imported).to_contain_text("1 row could not be read")
+    with tasks.expect_download() as coming:
+        imported.get_by_role("link", name="Download them").click()
+    assert "may not hold a slash" in coming.value.path().read_text()
+    tasks.goto(f"{server.url}/tasks")
+    expect(tasks.locator("#finished")).to_contain_text("Import users.jsonl")
+
+
 def test_a_node_is_trained_from_its_panel(open_editor):
     editor = open_editor()
     editor.open_settings("collaborative")
