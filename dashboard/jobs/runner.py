@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 
-from django.db import connections
+from django.db import close_old_connections, connections
 
 from dashboard.evaluation import runs as evaluation
 from dashboard.jobs import ledger, taking_in
@@ -91,6 +91,7 @@ def run_until(
                 plan()
         except Exception:  # a database that is away for a moment must not end the runner
             logger.exception("The runner of jobs goes on after an error")
+            close_old_connections()  # one that was cut off is made anew
         stop.wait(LOOK_EVERY_S)
     for lane in lanes:
         lane.join()
@@ -104,6 +105,7 @@ def _look(stop: threading.Event, look: Callable[[], bool]) -> None:
                 continue
         except Exception:  # as above
             logger.exception("The runner of jobs goes on after an error")
+            close_old_connections()  # one that was cut off is made anew
         stop.wait(LOOK_EVERY_S)
     connections.close_all()
 
