@@ -64,7 +64,9 @@ def forget_models(active: Flow) -> None:
     used = {spec.key for spec in fitting.models_of_flow(active)}
     if not models.unused(used, before):
         return
-    for draft in Draft.objects.filter(revision=F("flow__revision"), flow__archived=False, flow__deleted_at=None):
+    for draft in Draft.objects.filter(
+        revision=F("flow__revision"), flow__archived=False, flow__deleted_at=None
+    ):
         flow = load_flow(draft.document)
         if not blocking(check(flow)):
             used |= {spec.key for spec in fitting.models_of_flow(flow)}

@@ -5,8 +5,9 @@ import json
 import tomllib
 from pathlib import Path
 
+import hypothesis
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import recflow.nodes  # noqa: F401  settings and checks come from the node types
@@ -344,7 +345,7 @@ def test_a_round_trip_changes_nothing_at_all(text):
     assert flow_to_config(config_to_flow(text)[0], text) == text
 
 
-@settings(deadline=None)  # a busy machine is no failure
+@hypothesis.settings(deadline=None)  # a busy machine is no failure
 @given(st.sets(st.integers(0, 80)), st.sampled_from([WHOLE, DEFAULTS]))
 def test_a_round_trip_of_any_part_of_a_file_changes_nothing_at_all(left_out, text):
     kept = [
