@@ -533,6 +533,13 @@ def test_a_viewer_may_not_import(browser):
 # Data: out
 
 
+def test_the_backup_is_offered_to_whoever_may_take_it(browser):
+    assert 'href="/api/dump"' in browser.get("/data").content.decode()
+    viewer = person("viewer")
+    assert 'href="/api/dump"' not in viewer.get("/data").content.decode()
+    assert viewer.get("/api/dump").status_code == 403
+
+
 async def test_an_export_is_read_again_line_by_line(shop):
     client = AsyncClient()
     await client.aforce_login(await Account.objects.aget(username="ada"))
