@@ -213,7 +213,7 @@ def test_a_paused_refresh_goes_on_with_the_parts_that_are_left_after_a_restart(
     ledger.resume(job.pk)
     do_all(executor)
     job.refresh_from_db()
-    assert (job.state, job.made, seen) == ("done", 31, [0, 1, 2, 3])
+    assert (job.state, job.made, sorted(seen)) == ("done", 31, [0, 1, 2, 3])  # two at a time
     assert prepared.count(label) == 31
 
 
