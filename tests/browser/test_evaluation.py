@@ -18,7 +18,7 @@ def measured(editor, kind, **settings):
     # Not wait_for_function: it takes the promise of an async function for its answer.
     state = editor.page.evaluate(
         """async id => {
-          for (let turn = 0; turn < 400; turn += 1) {
+          for (let turn = 0; turn < 1200; turn += 1) {
             const { state, error } = await (await fetch(`/api/evaluations/${id}`)).json();
             if (!["queued", "running"].includes(state)) return error || state;
             await new Promise((go) => setTimeout(go, 100));
@@ -113,7 +113,7 @@ class Page:
         return self.page.get_by_test_id(f"run-{number}").locator("xpath=ancestor::li")
 
     def done(self, number):
-        self.page.locator(f"#main [data-run='{number}'] svg.chart").wait_for(timeout=40_000)
+        self.page.locator(f"#main [data-run='{number}'] svg.chart").wait_for(timeout=60_000)
 
 
 def test_rankers_by_shots_are_measured_watched_drawn_and_exported(open_editor, tmp_path):
@@ -148,7 +148,7 @@ def test_two_runs_are_laid_side_by_side(open_editor):
     numbers = [page.start(["popularity"], "1", seed=seed) for seed in (0, 1)]
     page.done(numbers[1])
     for number in numbers:
-        page.row(number).locator("input[type=checkbox]").check()
+        page.row(number).locator("input[type=checkbox]").check(timeout=60_000)
     page.page.wait_for_url(re.compile(rf"#{numbers[0]},{numbers[1]}$"))
     main = page.page.locator("#main")
     main.get_by_text("Their seeds differ").wait_for()

@@ -47,6 +47,7 @@ export const NodeCard = memo(function NodeCard({ id, data }) {
     ${run?.state === "running" && html`<span className="card-progress" style=${{ "--share": run.share ?? 0 }} data-known=${run.share !== undefined} />`}
     <${FailingNote} nodeId=${id} onCard />
     <${PeopleAt} nodeId=${id} />
+    <${WorthChip} nodeId=${id} />
     ${(!type || type.output) && html`<${Port} node=${node} side="source" />`}
   </div>`;
 });
