@@ -19,7 +19,7 @@ from dashboard.active import active_flow
 from dashboard.models import Flow, FlowVersion
 from recflow.errors import BadRecord
 from recflow.interop.gorse_config import config_to_flow, flow_to_config, not_expressible
-from recflow.interop.gorse_config.services import carry_over
+from recflow.interop.gorse_config.services import carry_over, without_keys
 
 #: Key of a flow document under which the notes of its import stand.
 NOTES = "import_notes"
@@ -61,11 +61,12 @@ def take_in(text: str, *, name: str = "", author: str = "", activate: bool = Fal
     return TakenIn(flow, version, notes)
 
 
-def write_out(flow_id: int | None = None) -> tuple[str, list[str]]:
-    """A flow as a whole configuration file, and what Gorse cannot say of it.
+def write_out(flow_id: int | None = None, *, with_keys: bool = False) -> tuple[str, list[str]]:
+    """A flow as a whole configuration file, and what Gorse cannot say of it or was left out.
 
     Args:
         flow_id: whose draft; None for the flow that answers requests.
+        with_keys: write the keys and passwords that stand in the file the flow was made of.
     """
     document: dict[str, Any]
     if flow_id is not None:
@@ -75,7 +76,14 @@ def write_out(flow_id: int | None = None) -> tuple[str, list[str]]:
         flow_id = version and version.flow_id
         document = active_flow()[0].document()
     kept = [str(note) for note in document.get(NOTES, ())]
-    return flow_to_config(document, _base_text(flow_id)), [*kept, *not_expressible(document)]
+    text, notes = flow_to_config(document, _base_text(flow_id)), [*kept, *not_expressible(document)]
+    if with_keys:
+        return text, notes
+    text, emptied = without_keys(text)
+    return text, [
+        *notes,
+        *(f"{place} is a key and was left empty; --with-keys writes it" for place in emptied),
+    ]
 
 
 def copy_settings(text: str, own: Path) -> list[str]:

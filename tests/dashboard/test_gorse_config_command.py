@@ -51,8 +51,21 @@ def run(capsys, *arguments):
 class TestCommand:
     def test_a_round_trip_changes_not_one_character(self, capsys, tmp_path):
         run(capsys, "import-config", str(WHOLE), "--keep-settings", "--activate")
-        run(capsys, "export-config", str(tmp_path / "back.toml"))
+        run(capsys, "export-config", str(tmp_path / "back.toml"), "--with-keys")
         assert (tmp_path / "back.toml").read_text() == WHOLE.read_text()
+
+    def test_keys_are_not_written_unless_asked_for_and_nothing_else_changes(self, capsys, tmp_path):
+        run(capsys, "import-config", str(WHOLE), "--keep-settings", "--activate")
+        _, told = run(capsys, "export-config", str(tmp_path / "back.toml"))
+        there, back = (
+            text.splitlines() for text in (WHOLE.read_text(), (tmp_path / "back.toml").read_text())
+        )
+        assert [pair for pair in zip(there, back, strict=True) if pair[0] != pair[1]] == [
+            ('api_key = "secret"', 'api_key = ""'),
+            ('auth_token = "sk-secret"', 'auth_token = ""'),
+        ]
+        assert "note: server.api_key is a key and was left empty; --with-keys writes it" in told
+        assert "note: openai.auth_token is a key and was left empty; --with-keys writes it" in told
 
     def test_what_a_drawing_cannot_say_is_printed_and_kept(self, capsys):
         said, _ = run(capsys, "import-config", str(WHOLE), "--keep-settings", "--name", "Shop")

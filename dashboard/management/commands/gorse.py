@@ -27,6 +27,7 @@ class Command(BaseCommand):
         part = parts.add_parser("export-config", help="write a flow as Gorse's config.toml")
         part.add_argument("path", type=Path, nargs="?", help="where to; standard output by default")
         part.add_argument("--flow", type=int, help="number of a flow; the active one by default")
+        part.add_argument("--with-keys", action="store_true", help="keys, tokens and passwords too")
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", verbosity=0)
@@ -57,7 +58,7 @@ class Command(BaseCommand):
             self.stdout.write(f"settings: {line}")
 
     def _write_out(self, options: dict[str, Any]) -> None:
-        text, notes = gorse_files.write_out(options["flow"])
+        text, notes = gorse_files.write_out(options["flow"], with_keys=options["with_keys"])
         if options["path"] is None:
             self.stdout.write(text, ending="")
         else:
