@@ -63,10 +63,11 @@ class Memory:
         mark = await self._rows.mark()
         if mark != self._mark or self._position is None:
             async with self._catching_up:
-                before, now = self._position, await self._rows.position(mark)
-                if before != now:
-                    self._forget(before and await self._rows.touched(before, now))
-                self._position, self._mark = now, mark
+                if mark != self._mark or self._position is None:  # nobody did it while we waited
+                    before, now = self._position, await self._rows.position(mark)
+                    if before != now:
+                        self._forget(before and await self._rows.touched(before, now))
+                    self._position, self._mark = now, mark
         return self._position
 
     def find(self, place: Hashable) -> Kept | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import httpx
@@ -20,7 +21,7 @@ from dashboard.models import WantedList
 from dashboard.serving import memory as memory_module
 from dashboard.serving import waiting
 from dashboard.serving.answers import Answerer, Question
-from dashboard.serving.memory import Kept
+from dashboard.serving.memory import Kept, Memory
 from dashboard.serving.plan import plan_of
 from dashboard.serving.waiting import WaitingList
 from dashboard.store import now_us
@@ -353,6 +354,31 @@ class TestMemory:
             memory.keep(ann, "of ann", kept)
             memory.keep(bob, "of bob", kept)
         assert (memory.find("of ann"), memory.find("of bob")) == (None, kept)
+
+    async def test_questions_that_come_together_look_once_at_what_was_written(self, shop):
+        """On PostgreSQL each look takes a while, and each question would do the same again."""
+        looks = []
+
+        class Rows:
+            position_now = 1
+
+            async def mark(self):
+                return self.position_now
+
+            async def position(self, mark):
+                return mark
+
+            async def touched(self, before, now):
+                looks.append((before, now))
+                await asyncio.sleep(0)
+                return set()
+
+        rows = Rows()
+        memory = Memory(rows)
+        await memory.catch_up()
+        rows.position_now = 2
+        assert await asyncio.gather(*(memory.catch_up() for _ in range(5))) == [2] * 5
+        assert looks == [(1, 2)]
 
     async def test_memory_is_bounded_and_forgets_the_oldest(self, shop, monkeypatch):
         monkeypatch.setattr(memory_module, "MAX_KEPT", 2)
