@@ -1,7 +1,7 @@
 /** The preview: runs the drawing on the canvas for a user and keeps up with what the server says of it. */
 import { freshId } from "./flow-document.js";
-import { AS_IT_IS, told, whom } from "./what-if.js";
 import { afterEvent, isOver, lostRun, requestedRun } from "./run-state.js";
+import { AS_IT_IS, told, whom } from "./what-if.js";
 
 export function createRunning(store, api, socket, editing) {
   let unanswered = null; // a request that went out over a socket that may drop before the answer
@@ -60,9 +60,9 @@ export function createRunning(store, api, socket, editing) {
 
   function trace(item) {
     store.set((state) => ({ traced: state.traced?.item_id === item?.item_id ? null : item, explained: null, compared: null }));
-  /** What-if is about one user: another one is taken as they are. */
   }
 
+  /** What-if is about one user: another one is taken as they are. */
   function chooseUser(userId) {
     store.set((state) => ({ userId, whatIf: userId.trim() === state.userId.trim() && !state.whatIf.anonymous ? state.whatIf : AS_IT_IS }));
   }
@@ -142,9 +142,9 @@ export function createRunning(store, api, socket, editing) {
   function failAsked() {
     for (const waiting of asked.values()) waiting.reject(new Error("The connection dropped; try again."));
     asked.clear();
-  /** What is known of a user is asked for anew with each run: they may have done something since. */
   }
 
+  /** What is known of a user is asked for anew with each run: they may have done something since. */
   async function learnUser(userId) {
     const user = await api.get(`/preview/users/${encodeURIComponent(userId)}`).catch(() => null);
     if (store.get().userId.trim() === userId && user) store.set({ user });

@@ -37,9 +37,9 @@ export function initialState(record, { readOnly, mayPublish }) {
     people: NOBODY, // who else has this flow open (people.js)
     user: null, // what is known of the run's user: {user_id, known, feedback, recent}
     userId: "",
+    whatIf: AS_IT_IS, // feedback that is added or left out in previews only, or nobody in particular
     exampleItem: "", // the item whose value expressions show
     traced: null, // the item whose way is lit: an item of the run's list
-    whatIf: AS_IT_IS, // feedback that is added or left out in previews only, or nobody in particular
     compared: null, // the run's list beside the live one: {label, entered, left, moved} or {waiting} or {problem}
     explained: null, // the answer to "why not X?"
     failing: {}, // node id -> what the log of calls says of a node that fails too often

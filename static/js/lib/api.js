@@ -10,7 +10,7 @@ export class ApiError extends Error {
   }
 }
 
-/** @returns {{get: Function, lines: Function, post: Function, put: Function, patch: Function}} */
+/** @returns {{get: Function, lines: Function, post: Function, put: Function, patch: Function, delete: Function}} */
 export function createApi(base) {
   const call = (method) => (path, body, options = {}) => request(method, base + path, body, options);
   return { get: (path, options) => request("GET", base + path, undefined, options), lines: (path, onLine, options) => readLines(base + path, onLine, options), post: call("POST"), put: call("PUT"), patch: call("PATCH"), delete: call("DELETE") };
