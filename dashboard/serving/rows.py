@@ -39,6 +39,9 @@ _WRITTEN = (
 _ACTIVATED = "(SELECT MAX(id) FROM dashboard_activation), (SELECT version_id FROM dashboard_activeversion)"
 
 
+_LOOK = f"SELECT {_WRITTEN}, {_ACTIVATED}"
+
+
 @dataclass(frozen=True)
 class Prepared:
     """The list that was made for a user in advance, best first.
@@ -212,14 +215,14 @@ class SqliteRows:
 
 
 class PostgresRows:
-    """Reads over a connection of its own; the position itself is the mark.
+    """Reads over a connection of its own, and looks over another; the position itself is the mark.
 
     A request may only trust a look at the position that began after it did. Those that come while one is
     under way share the next one, so that many requests cost one round trip.
     """
 
     def __init__(self) -> None:
-        self._connection: psycopg.AsyncConnection | None = None
+        self._connections: dict[str, psycopg.AsyncConnection] = {}
         self._looking = asyncio.Lock()
         self._next: asyncio.Task[Position] | None = None
 
@@ -243,27 +246,27 @@ class PostgresRows:
 
     def close(self) -> None:
         """No more reading."""
-        if self._connection is not None:
-            self._connection.pgconn.finish()  # close() would have to be awaited
+        for connection in self._connections.values():
+            connection.pgconn.finish()  # close() would have to be awaited
 
     async def _look(self) -> Position:
         async with self._looking:
             self._next = None  # whoever comes from here on may not trust this look
-            ((*written, newest, active),) = await self._query(f"SELECT {_WRITTEN}, {_ACTIVATED}", [])
+            ((*written, newest, active),) = await self._query(_LOOK, [], "look")
             return Position(*written, (newest, active))
 
-    async def _query(self, statement: str, values: Sequence[Any], database: str | None = None) -> list[tuple]:
+    async def _query(self, statement: str, values: Sequence[Any], purpose: str = "read") -> list[tuple]:
         for is_last in (False, True):
-            connection = self._connection
+            connection = self._connections.get(purpose)
             try:
                 if connection is None or connection.closed:
-                    connection = self._connection = await _connect()
+                    connection = self._connections[purpose] = await _connect()
                 cursor = await connection.execute(statement, values)
                 return await cursor.fetchall()
             except psycopg.OperationalError:  # the server was restarted: a read may be asked again
                 if is_last:
                     raise
-                self._connection = None
+                self._connections.pop(purpose, None)
         raise AssertionError
 
 
