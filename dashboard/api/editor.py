@@ -7,6 +7,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.db.models import F, Max, Q
 from django.http import HttpRequest, HttpResponse
+from django.views.decorators.gzip import gzip_page
 from ninja import NinjaAPI, Query, Schema
 from ninja.errors import HttpError, ValidationError
 
@@ -17,8 +18,8 @@ from dashboard.api import asking, evaluation, expressions, preview, services
 from dashboard.api.bodies import StrictJson, unwrapped
 from dashboard.errors import NotFound, as_object, status_of
 from dashboard.models import Activation, Draft, Flow, FlowVersion
+from dashboard.published_schema import schema_text, schema_version
 from recflow.engine.flow import load_flow
-from recflow.engine.registry import schema
 from recflow.errors import RecflowError
 from recflow.nodes.starters import DEFAULT, STARTERS
 
@@ -88,8 +89,16 @@ class Activate(Schema):
 
 
 @api.get("/flow-schema", auth=view)
-def flow_schema(request: HttpRequest) -> dict[str, Any]:
-    return schema()
+def flow_schema(request: HttpRequest) -> HttpResponse:
+    return _packed_schema(request)
+
+
+@gzip_page
+def _packed_schema(request: HttpRequest) -> HttpResponse:
+    response = HttpResponse(schema_text(), content_type="application/json")
+    kept = request.GET.get("v") == schema_version()
+    response.headers["Cache-Control"] = "private, max-age=31536000, immutable" if kept else "no-cache"
+    return response
 
 
 @api.get("/flow-templates", auth=view)

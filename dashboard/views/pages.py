@@ -11,6 +11,7 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from dashboard import drafts
 from dashboard.access import page
 from dashboard.errors import NotFound, status_of
+from dashboard.published_schema import schema_version
 from dashboard.views.miniatures import miniature
 from dashboard.views.modules import imported_by
 from recflow.errors import RecflowError
@@ -61,7 +62,7 @@ def failed(request: HttpRequest) -> HttpResponse:
 def _data(request: HttpRequest, **more: object) -> dict[str, object]:
     """What the page's script starts from; see docs/protocol.md."""
     return {
-        "schema_url": reverse("editor:flow_schema"),
+        "schema_url": f"{reverse('editor:flow_schema')}?v={schema_version()}",
         "api": "/api",
         "ws_path": "/ws/preview",
         "static_version": settings.STATIC_VERSION,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gzip
 import json
 
 import pytest
@@ -46,6 +47,16 @@ def with_name(document, node_id, name):
 def test_the_schema_lists_the_node_types(editor):
     types = editor.get("/api/flow-schema").json()["types"]
     assert types[0]["type"] == "data-source"
+
+
+def test_the_schema_may_be_kept_for_ever_under_its_version_only(editor):
+    page = editor.get(f"/flows/{send(editor, 'post', '/api/flows', {'name': 'Home'})[1]['id']}")
+    address = page.context["page_data"]["schema_url"]
+    assert "immutable" in editor.get(address)["Cache-Control"]
+    for other in ("/api/flow-schema", "/api/flow-schema?v=0"):
+        assert editor.get(other)["Cache-Control"] == "no-cache"
+    packed = editor.get(address, HTTP_ACCEPT_ENCODING="gzip")
+    assert gzip.decompress(packed.content) == editor.get(address).content
 
 
 def test_a_new_flow_is_a_draft_without_versions(flow):

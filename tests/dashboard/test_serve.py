@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from urllib.parse import quote, unquote
 
@@ -174,6 +175,23 @@ class TestStaticFiles:
         assert headers[b"cache-control"] == b"public, max-age=31536000, immutable"
         assert json.loads(body)
 
+    async def test_a_file_sent_again_is_the_same_packed_or_not(self, settings):
+        path = f"{settings.STATIC_URL}vendor/manifest.json"
+        file = (settings.STATIC_DIR / "vendor/manifest.json").read_bytes()
+        for _ in range(2):
+            _, plain = await self.fetch(path)
+            headers, packed = await self.fetch(path, (b"accept-encoding", b"gzip, br"))
+            assert headers[b"content-encoding"] == b"gzip"
+            assert gzip.decompress(packed) == plain == file
+
+    async def test_a_part_of_a_file_and_a_file_that_is_still_the_same(self, settings):
+        path = f"{settings.STATIC_URL}vendor/manifest.json"
+        headers, whole = await self.fetch(path)
+        _, part = await self.fetch(path, (b"range", b"bytes=2-5"))
+        assert part == whole[2:6]
+        _, nothing = await self.fetch(path, (b"if-none-match", headers[b"etag"]))
+        assert nothing == b""
+
     @pytest.mark.parametrize("path", ["/static/0123/vendor/manifest.json", "/static/"])
     async def test_another_version_is_gone(self, path):
         assert (await get(path))[0] == 404
@@ -182,7 +200,7 @@ class TestStaticFiles:
         for path in ("../manage.py", "..%2fmanage.py", "%2e%2e/manage.py"):
             assert (await get(settings.STATIC_URL + path))[0] == 404
 
-    async def fetch(self, path):
+    async def fetch(self, path, *headers):
         sent = []
 
         async def send(message):
@@ -191,6 +209,6 @@ class TestStaticFiles:
         async def never():
             await asyncio.Event().wait()
 
-        scope = {"type": "http", "method": "GET", "path": path, "headers": [], "query_string": b""}
+        scope = {"type": "http", "method": "GET", "path": path, "headers": headers, "query_string": b""}
         await application(scope, never, send)
         return dict(sent[0]["headers"]), b"".join(message["body"] for message in sent[1:])
