@@ -34,6 +34,8 @@ SHARED_BY_NODES = {
     "recflow.nodes.formulas",
     "recflow.nodes.outside",
     "recflow.nodes.records",
+    "recflow.nodes.similarity",
+    "recflow.nodes.training",
     "recflow.nodes.external.id_path",
     "recflow.nodes.external.question",
     "recflow.nodes.ranker.ordering",

@@ -34,6 +34,7 @@ from recflow.engine.settings import Duration, NodeSettings, duration_seconds, ui
 from recflow.engine.values import Candidates, UserContext
 from recflow.errors import NoFeedback
 from recflow.nodes.proposing import propose
+from recflow.nodes.training import FitPeriod, Regularization, chosen_over
 
 DEFAULTS = AlsParams()
 #: Seconds after which a search begins no further trial.
@@ -53,13 +54,7 @@ class Settings(NodeSettings):
     n_epochs: int = Field(
         DEFAULTS.n_epochs, ge=1, le=500, title="Epochs", description="Passes over all feedback."
     )
-    regularization: float = Field(
-        DEFAULTS.regularization,
-        ge=0,
-        title="Regularization",
-        description="Pulls vectors towards zero: higher suits little data.",
-        json_schema_extra=ui(group="Advanced"),
-    )
+    regularization: Regularization = DEFAULTS.regularization
     unobserved_weight: float = Field(
         DEFAULTS.unobserved_weight,
         gt=0,
@@ -67,9 +62,7 @@ class Settings(NodeSettings):
         description="How much a pair without feedback counts as dislike, beside 1 for positive feedback.",
         json_schema_extra=ui(group="Advanced"),
     )
-    fit_period: Duration = Field(
-        "60m", title="Train every", description="Time between trainings.", json_schema_extra=ui("duration")
-    )
+    fit_period: FitPeriod = "60m"
     optimize_period: Duration = Field(
         "0s",
         title="Search settings every",
@@ -95,14 +88,7 @@ class Settings(NodeSettings):
 
 
 def models(settings: Settings, rules: FeedbackRules) -> list[ModelSpec]:
-    chosen = replace(
-        DEFAULTS,
-        n_factors=settings.n_factors,
-        n_epochs=settings.n_epochs,
-        regularization=settings.regularization,
-        unobserved_weight=settings.unobserved_weight,
-        patience=settings.patience,
-    )
+    chosen = chosen_over(DEFAULTS, settings)
     search_every_s = duration_seconds(settings.optimize_period)
     search = {"trials": settings.optimize_trials, "search_every_s": search_every_s} if search_every_s else {}
     return [ModelSpec("mf", asdict(chosen) | search, rules)]

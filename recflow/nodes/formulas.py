@@ -25,14 +25,3 @@ def expression_problems(
     except ExpressionError as error:
         return [(field, f"{field}: {error.message}")]
     return []
-
-
-def column_problems(
-    similarity: str, column: str, *, without: str, scope: Literal["item", "user"]
-) -> list[tuple[str, str]]:
-    """What is wrong with the column of a similarity; the one called ``without`` needs none."""
-    if similarity == without:
-        return []
-    if not column:
-        return [("column", f"column must be given for similarity by {similarity}")]
-    return expression_problems("column", column, expects="any", scope=scope)

@@ -33,15 +33,13 @@ from recflow.data.snapshot import TrainingView
 from recflow.engine.blocks import BlockContext, CandidateBlock, UserBlock
 from recflow.engine.context import RunContext
 from recflow.engine.registry import ModelSpec, Renumbering, fits, in_blocks, node
-from recflow.engine.settings import NodeSettings, ui
+from recflow.engine.settings import NodeSettings
 from recflow.engine.values import Candidates, UserContext
 from recflow.errors import NoFeedback
 from recflow.expressions import compile_expression
-from recflow.expressions.columns import embedding_matrix, tag_matrix
-from recflow.nodes.formulas import column_problems
+from recflow.expressions.columns import tag_matrix
 from recflow.nodes.proposing import propose, propose_sparse
-
-COLUMN_HINT = {"similarity": ["embedding", "tags"]}
+from recflow.nodes.similarity import column_field, column_problems, n_neighbors_field, vectors_or_nan
 
 
 class Settings(NodeSettings):
@@ -50,20 +48,10 @@ class Settings(NodeSettings):
     similarity: Literal["users", "tags", "embedding"] = Field(
         "users", title="Similarity", description="What makes two items alike."
     )
-    column: str = Field(
-        "",
-        title="Column",
-        description="Where the tags or the vector of an item are, such as item.Labels.embedding.",
-        json_schema_extra=ui("expression", scope="item", expects="any", visible_when=COLUMN_HINT),
+    column: str = column_field(
+        "item", "Where the tags or the vector of an item are, such as item.Labels.embedding."
     )
-    n_neighbors: int = Field(
-        100,
-        ge=1,
-        le=1000,
-        title="Neighbors",
-        description="Neighbors kept for each item.",
-        json_schema_extra=ui(group="Advanced"),
-    )
+    n_neighbors: int = n_neighbors_field("Neighbors kept for each item.")
 
 
 def check(settings: Settings) -> list[tuple[str, str]]:
@@ -115,10 +103,9 @@ def fit(
     values = column.evaluate_column(view.snapshot.items)
     if params["similarity"] == "tags":
         return _exact(neighbors_by_sets(tag_matrix(values), k, candidates=view.alive, check=check))
-    matrix, has_vector, _ = embedding_matrix(values)
-    if not has_vector.any():
+    matrix = vectors_or_nan(values)
+    if np.isnan(matrix).all():
         raise NoFeedback(f"No item has a vector at {params['column']}")
-    matrix[~has_vector] = np.nan
     if len(matrix) >= WORTH_AN_INDEX and has_index_library():
         found, recall = approximate_neighbors_by_embedding(
             matrix, k, rng=rng, candidates=view.alive, check=check, n_threads=1

@@ -25,14 +25,12 @@ from recflow.algorithms.neighbors import (
 from recflow.engine.blocks import BlockContext, CandidateBlock, UserBlock
 from recflow.engine.context import RunContext
 from recflow.engine.registry import in_blocks, node
-from recflow.engine.settings import NodeSettings, ui
+from recflow.engine.settings import NodeSettings
 from recflow.engine.values import Candidates, UserContext
 from recflow.expressions import compile_expression
-from recflow.expressions.columns import embedding_matrix, tag_matrix
-from recflow.nodes.formulas import column_problems
+from recflow.expressions.columns import tag_matrix
 from recflow.nodes.proposing import propose, propose_sparse
-
-COLUMN_HINT = {"similarity": ["embedding", "tags"]}
+from recflow.nodes.similarity import column_field, column_problems, n_neighbors_field, vectors_or_nan
 
 
 class Settings(NodeSettings):
@@ -41,20 +39,10 @@ class Settings(NodeSettings):
     similarity: Literal["items", "tags", "embedding"] = Field(
         "items", title="Similarity", description="What makes two users alike."
     )
-    column: str = Field(
-        "",
-        title="Column",
-        description="Where the tags or the vector of a user are, such as user.Labels.tags.",
-        json_schema_extra=ui("expression", scope="user", expects="any", visible_when=COLUMN_HINT),
+    column: str = column_field(
+        "user", "Where the tags or the vector of a user are, such as user.Labels.tags."
     )
-    n_neighbors: int = Field(
-        100,
-        ge=1,
-        le=1000,
-        title="Neighbors",
-        description="Similar users whose taste counts.",
-        json_schema_extra=ui(group="Advanced"),
-    )
+    n_neighbors: int = n_neighbors_field("Similar users whose taste counts.")
 
 
 def check(settings: Settings) -> list[tuple[str, str]]:
@@ -128,15 +116,9 @@ def _by_embedding(
     if user.user_index is None:
         return _nobody()
     vectors = ctx.shared(
-        ("user-vectors", settings.column), lambda: _vectors(_column(ctx, settings)), keep_s=600.0
+        ("user-vectors", settings.column), lambda: vectors_or_nan(_column(ctx, settings)), keep_s=600.0
     )
     return rows_like_vector(vectors[user.user_index], vectors, settings.n_neighbors, candidates=likes)
-
-
-def _vectors(values: list) -> np.ndarray:
-    matrix, has_vector, _ = embedding_matrix(values)
-    matrix[~has_vector] = np.nan
-    return matrix
 
 
 def _nobody() -> tuple[np.ndarray, np.ndarray]:

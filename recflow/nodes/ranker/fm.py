@@ -21,13 +21,14 @@ from recflow.data.labels import number_matrix
 from recflow.data.snapshot import TrainingView
 from recflow.engine.context import RunContext
 from recflow.engine.registry import ModelSpec, Renumbering, fits
-from recflow.engine.settings import Duration, NodeSettings, ui
+from recflow.engine.settings import NodeSettings, ui
 from recflow.engine.values import Candidates
 from recflow.errors import NoFeedback
 from recflow.expressions import compile_expression
 from recflow.expressions.columns import embedding_matrix, tag_matrix
 from recflow.nodes.formulas import expression_problems
 from recflow.nodes.ranker.ordering import in_order_of
+from recflow.nodes.training import FitPeriod, chosen_over
 
 DEFAULTS = FmParams()
 
@@ -79,9 +80,7 @@ class FmSettings(NodeSettings):
         "are used. 0: none.",
         json_schema_extra=ui(group="Advanced"),
     )
-    fit_period: Duration = Field(
-        "60m", title="Train every", description="Time between trainings.", json_schema_extra=ui("duration")
-    )
+    fit_period: FitPeriod = "60m"
 
 
 def check(settings: FmSettings) -> list[tuple[str, str]]:
@@ -89,15 +88,10 @@ def check(settings: FmSettings) -> list[tuple[str, str]]:
 
 
 def models(settings: FmSettings, rules: FeedbackRules) -> list[ModelSpec]:
-    chosen = replace(
-        DEFAULTS,
-        n_factors=settings.n_factors,
-        n_epochs=settings.n_epochs,
-        learning_rate=settings.learning_rate,
-        regularization=settings.regularization,
-        patience=settings.patience,
-    )
-    params = asdict(chosen) | {"embedding": settings.embedding, "trials": settings.search_trials}
+    params = asdict(chosen_over(DEFAULTS, settings)) | {
+        "embedding": settings.embedding,
+        "trials": settings.search_trials,
+    }
     return [ModelSpec("fm", params, rules)]
 
 

@@ -25,13 +25,14 @@ from recflow.data.snapshot import TrainingView
 from recflow.data.types import IndexVector
 from recflow.engine.context import RunContext
 from recflow.engine.registry import ModelSpec, Renumbering, fits
-from recflow.engine.settings import Duration, NodeSettings, ui
+from recflow.engine.settings import NodeSettings, ui
 from recflow.engine.values import Candidates
 from recflow.errors import NoFeedback
 from recflow.expressions import compile_expression
 from recflow.expressions.columns import embedding_matrix, tag_matrix
 from recflow.nodes.formulas import expression_problems
 from recflow.nodes.ranker.ordering import in_order_of
+from recflow.nodes.training import FitPeriod, chosen_over
 
 DEFAULTS = HybridParams()
 #: Items whose evidence is shown on the node.
@@ -59,9 +60,7 @@ class HybridSettings(NodeSettings):
         description="Of the matrix factorization whose score is one piece of the evidence.",
         json_schema_extra=ui(group="Advanced"),
     )
-    fit_period: Duration = Field(
-        "60m", title="Train every", description="Time between trainings.", json_schema_extra=ui("duration")
-    )
+    fit_period: FitPeriod = "60m"
 
 
 def check(settings: HybridSettings) -> list[tuple[str, str]]:
@@ -69,7 +68,7 @@ def check(settings: HybridSettings) -> list[tuple[str, str]]:
 
 
 def models(settings: HybridSettings, rules: FeedbackRules) -> list[ModelSpec]:
-    chosen = replace(DEFAULTS, n_factors=settings.n_factors)
+    chosen = chosen_over(DEFAULTS, settings)
     params = asdict(chosen) | {"half_lives_days": list(chosen.half_lives_days)}
     return [ModelSpec("hybrid", params | {"embedding": settings.embedding}, rules)]
 

@@ -16,9 +16,10 @@ from recflow.data.feedback import FeedbackRules
 from recflow.engine.blocks import BlockContext, CandidateBlock
 from recflow.engine.context import RunContext
 from recflow.engine.registry import ModelSpec
-from recflow.engine.settings import NodeSettings, ui
+from recflow.engine.settings import NodeSettings
 from recflow.engine.values import Candidates
 from recflow.nodes.ranker.ordering import in_order_of, kept_order
+from recflow.nodes.training import Regularization, chosen_over
 
 DEFAULTS = AlsParams()
 
@@ -33,23 +34,11 @@ class MfSettings(NodeSettings):
     n_epochs: int = Field(
         DEFAULTS.n_epochs, ge=1, le=500, title="Epochs", description="Passes over all feedback."
     )
-    regularization: float = Field(
-        DEFAULTS.regularization,
-        ge=0,
-        title="Regularization",
-        description="Pulls vectors towards zero: higher suits little data.",
-        json_schema_extra=ui(group="Advanced"),
-    )
+    regularization: Regularization = DEFAULTS.regularization
 
 
 def models(settings: MfSettings, rules: FeedbackRules) -> list[ModelSpec]:
-    chosen = replace(
-        DEFAULTS,
-        n_factors=settings.n_factors,
-        n_epochs=settings.n_epochs,
-        regularization=settings.regularization,
-        patience=0,
-    )
+    chosen = replace(chosen_over(DEFAULTS, settings), patience=0)
     return [ModelSpec("mf", asdict(chosen), rules)]
 
 
