@@ -6,10 +6,13 @@ import secrets as random_text
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
+from pydantic import Field
+
+from recflow.engine.settings import Duration, ui
 from recflow.errors import RecflowError
-from recflow.nodes.outside import masked
+from recflow.nodes.outside import Outside, masked
 from recflow.nodes.records import Record
 from recflow.outbound.client import Guard
 from recflow.outbound.messages import Answer, Request
@@ -19,6 +22,25 @@ BODY_HEAD = 4_000
 MAX_HOPS = 3
 
 Exchange = Callable[[Request, Guard], Awaitable[Answer]]
+KeepAnswers = Annotated[
+    Duration,
+    Field(
+        title="Keep answers for",
+        description="How long an answer for the same user and history is used again. 0s asks every time.",
+        json_schema_extra=ui("duration"),
+    ),
+]
+
+
+def guard_for(outside: Outside, total_s: float) -> Guard:
+    """Where a request may go, and how long it may take in all."""
+    return Guard(
+        addresses=outside.addresses,
+        total_s=total_s,
+        connect_s=min(5.0, total_s),
+        idle_s=total_s,
+        max_hops=MAX_HOPS,
+    )
 
 
 class InThread(Protocol):

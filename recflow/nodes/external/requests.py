@@ -10,7 +10,15 @@ from pydantic import ConfigDict, Field
 from recflow.engine.settings import Duration, NodeSettings, duration_seconds, ui
 from recflow.errors import NoUsableAnswer, SandboxError
 from recflow.nodes.external.id_path import PathError, compiled, ids_at
-from recflow.nodes.external.question import MAX_HOPS, Exchange, InThread, Question, Secrets, Trace
+from recflow.nodes.external.question import (
+    Exchange,
+    InThread,
+    KeepAnswers,
+    Question,
+    Secrets,
+    Trace,
+    guard_for,
+)
 from recflow.nodes.outside import Outside
 from recflow.nodes.records import FEEDBACK_FIELDS, USER_FIELDS
 from recflow.outbound.call import EndpointPolicy, call
@@ -79,12 +87,7 @@ class RequestSettings(NodeSettings):
         description="For everything together; then the list is empty and the run goes on.",
         json_schema_extra=ui("duration"),
     )
-    keep: Duration = Field(
-        "10m",
-        title="Keep answers for",
-        description="How long an answer for the same user and history is used again. 0s asks every time.",
-        json_schema_extra=ui("duration"),
-    )
+    keep: KeepAnswers = "10m"
 
 
 def check(settings: RequestSettings) -> list[tuple[str, str]]:
@@ -138,14 +141,7 @@ async def ids_of(
     """
     secrets = Secrets(outside.secrets)
     request = await in_thread(_request, settings, question, secrets)
-    total_s = duration_seconds(settings.timeout)
-    guard = Guard(
-        addresses=outside.addresses,
-        total_s=total_s,
-        connect_s=min(5.0, total_s),
-        idle_s=total_s,
-        max_hops=MAX_HOPS,
-    )
+    guard = guard_for(outside, duration_seconds(settings.timeout))
     answer = await trace.send(exchange or _called_as(settings), request, guard)
     return await in_thread(_read, settings, answer)
 

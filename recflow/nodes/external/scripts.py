@@ -11,9 +11,9 @@ from pydantic import ConfigDict, Field
 
 from recflow.engine.settings import Duration, NodeSettings, duration_seconds, ui
 from recflow.errors import NoUsableAnswer, SandboxError
-from recflow.nodes.external.question import MAX_HOPS, Exchange, InThread, Question, Trace
+from recflow.nodes.external.question import Exchange, InThread, KeepAnswers, Question, Trace, guard_for
 from recflow.nodes.outside import Outside
-from recflow.outbound.client import Guard, send
+from recflow.outbound.client import send
 from recflow.outbound.messages import Request
 from recflow.sandbox.scripts import FetchRequest, FetchResponse, ScriptLimits, check_script, run_script
 
@@ -43,12 +43,7 @@ class ScriptSettings(NodeSettings):
         description="For the script and all its fetches; then the list is empty and the run goes on.",
         json_schema_extra=ui("duration"),
     )
-    keep: Duration = Field(
-        "10m",
-        title="Keep answers for",
-        description="How long an answer for the same user and history is used again. 0s asks every time.",
-        json_schema_extra=ui("duration"),
-    )
+    keep: KeepAnswers = "10m"
 
 
 def check(settings: ScriptSettings) -> list[tuple[str, str]]:
@@ -82,14 +77,7 @@ async def ids_of(
     under_way: list[Future] = []
 
     def fetch(asked: FetchRequest) -> FetchResponse:
-        total_s = max(0.001, asked.timeout_s)
-        guard = Guard(
-            addresses=outside.addresses,
-            total_s=total_s,
-            connect_s=min(5.0, total_s),
-            idle_s=total_s,
-            max_hops=MAX_HOPS,
-        )
+        guard = guard_for(outside, max(0.001, asked.timeout_s))
         body = asked.body.encode("utf-8", "replace")
         request = Request(asked.url, asked.method.upper(), tuple(asked.headers.items()), body)
         future = asyncio.run_coroutine_threadsafe(trace.send(exchange or send, request, guard), loop)

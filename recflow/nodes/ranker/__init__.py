@@ -18,8 +18,10 @@ from recflow.data.feedback import FeedbackRules
 from recflow.engine.blocks import BlockContext, CandidateBlock
 from recflow.engine.context import RunContext
 from recflow.engine.registry import ModelSpec, in_blocks, node
+from recflow.engine.settings import duration_seconds
 from recflow.engine.values import Candidates, Step, places
 from recflow.nodes.ranker import fm, hybrid, llm, mf, none, rerank
+from recflow.nodes.ranker.asking import LOOK_AGAIN_S
 
 KINDS: dict[str, Any] = {
     "mf": mf,
@@ -52,8 +54,8 @@ def check(settings: Any) -> list[tuple[str, str]]:
 
 
 def keep_s(settings: Any) -> float | None:
-    kept = getattr(KINDS[settings.kind], "keep_s", None)
-    return kept(settings) if kept else None
+    """Kinds that ask a model say how long an answer is kept; those that compute one need not."""
+    return min(LOOK_AGAIN_S, duration_seconds(settings.keep)) if hasattr(settings, "keep") else None
 
 
 @node(

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import Field
 
 from recflow.engine.context import RunContext
+from recflow.engine.settings import Duration, duration_seconds, ui
 from recflow.engine.values import Candidates, Step, drop_step, places
 from recflow.errors import NoUsableAnswer, SandboxError, ServiceError
 from recflow.llm.outcome import CallRecord, LlmRanking
 from recflow.llm.records import Shape, shown_feedback, shown_item, shown_user
-from recflow.nodes.outside import Asked, NamedEndpoint, Outside, masked
+from recflow.nodes.outside import DEFAULT_ENDPOINT, Asked, NamedEndpoint, Outside, masked, outside_of
 from recflow.nodes.ranker.ordering import kept_order
 from recflow.nodes.records import Record, candidate_records, history_records, user_record
 from recflow.outbound.retry import RULES
@@ -35,15 +37,36 @@ USER_FIELDS = tuple(shown_user({}, Shape()))
 ITEM_FIELDS = tuple(shown_item({}, Shape(), ""))
 FEEDBACK_FIELDS = tuple(shown_feedback({}, Shape(), ""))
 
-FAILURE_HELP = (
-    "What the user gets when no ranking comes back. Fallback: this node gives nothing and is shown as "
-    "failed, so the Fallback node answers; in a flow without one the order that came in is kept. Keep: that "
-    "order is kept in any case. The run says which it was."
-)
-KEEP_HELP = (
-    "How long an answer to the very same question is used again instead of being paid for again. Failures "
-    "are never kept. 0s asks every time."
-)
+OnFailure = Annotated[
+    Literal["fallback", "keep"],
+    Field(
+        title="On failure",
+        description="What the user gets when no ranking comes back. Fallback: this node gives nothing and is "
+        "shown as failed, so the Fallback node answers; in a flow without one the order that came in is "
+        "kept. Keep: that order is kept in any case. The run says which it was.",
+    ),
+]
+KeepAnswers = Annotated[
+    Duration,
+    Field(
+        title="Keep answers for",
+        description="How long an answer to the very same question is used again instead of being paid for "
+        "again. Failures are never kept. 0s asks every time.",
+        json_schema_extra=ui("duration"),
+    ),
+]
+
+
+def endpoint_field(what: str) -> Any:
+    """The setting that says which model or service is asked."""
+    return Field(
+        DEFAULT_ENDPOINT,
+        min_length=1,
+        max_length=64,
+        title="Endpoint",
+        description=f"Which {what} is asked. Endpoints and their keys are kept in Settings.",
+        json_schema_extra=ui("endpoint"),
+    )
 
 
 @dataclass(frozen=True)
@@ -96,33 +119,41 @@ def template_faults(
     return [(field, problem.message) for problem in found]
 
 
-def answer_of(
+async def ranked_by(
+    ask: Callable[..., Awaitable[LlmRanking]],
     ctx: RunContext,
     candidates: Candidates,
-    ranking: LlmRanking,
+    settings: Any,
     *,
-    kind: str,
-    on_failure: str,
-    named: NamedEndpoint,
-    outside: Outside,
     template_field: str,
 ) -> Candidates:
     """The candidates in the order of a ranking, logged and told in full; or what a failure calls for.
 
+    Args:
+        ask: ``ask(named, material, budget=, cache=)`` gives the ranking.
+        settings: of the node, with endpoint, history_limit, on_failure and keep.
+        template_field: the setting whose template may be at fault.
+
     Raises:
         NoUsableAnswer: there is no ranking, and somebody else will answer.
     """
-    details = told(ctx, candidates, ranking, kind=kind, named=named, outside=outside)
+    outside = await outside_of(ctx)
+    named = outside.endpoint(settings.endpoint)
+    material = await ctx.in_thread(material_of, ctx, candidates, settings.history_limit)
+    ctx.progress(0.0, f"asking {named.endpoint.model}")
+    cache = outside.kept_for(duration_seconds(settings.keep))
+    ranking = await ask(named, material, budget=outside.budget, cache=cache)
+    details = told(ctx, candidates, ranking, kind=settings.kind, named=named, outside=outside)
     if ranking.status == "failed" and len(candidates) > 1:
         reason = details["message"].rstrip(".")
-        if on_failure == "fallback" and ctx.has_fallback:
+        if settings.on_failure == "fallback" and ctx.has_fallback:
             raise NoUsableAnswer(
                 f"{reason}; fallback taken",
                 details=details,
                 field=_field_at_fault(ranking, template_field),
                 kind=ranking.reason,
             )
-        why = "" if on_failure == "keep" else "there is no fallback in this flow, so "
+        why = "" if settings.on_failure == "keep" else "there is no fallback in this flow, so "
         warning = f"{reason}; {why}the order that came in was kept"
         kept = kept_order(ctx, candidates, warning)
         return replace(kept, warnings=(*kept.warnings, warning), details=details)

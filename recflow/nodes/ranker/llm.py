@@ -11,22 +11,23 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field
 
 from recflow.engine.context import RunContext
-from recflow.engine.settings import Duration, duration_seconds, ui
+from recflow.engine.settings import ui
 from recflow.engine.values import Candidates
+from recflow.llm.outcome import LlmRanking
 from recflow.llm.prompts import DEFAULT_TEMPLATE, PromptTemplate
 from recflow.llm.ranking import rank_with_llm
 from recflow.llm.settings import LlmSettings
-from recflow.nodes.outside import DEFAULT_ENDPOINT, outside_of
+from recflow.nodes.outside import NamedEndpoint
 from recflow.nodes.ranker.asking import (
-    FAILURE_HELP,
     FEEDBACK_FIELDS,
     ITEM_FIELDS,
-    KEEP_HELP,
-    LOOK_AGAIN_S,
     USER_FIELDS,
-    answer_of,
+    KeepAnswers,
+    Material,
+    OnFailure,
+    endpoint_field,
     formed,
-    material_of,
+    ranked_by,
     template_faults,
 )
 from recflow.sandbox import templates
@@ -76,14 +77,7 @@ class LlmRankerSettings(LlmSettings):
     model_config = ConfigDict(json_schema_extra=formed(FORM, panel="prompt", reads_answers=True))
 
     kind: Literal["llm"] = Field("llm", title="Language model (LLM)")
-    endpoint: str = Field(
-        DEFAULT_ENDPOINT,
-        min_length=1,
-        max_length=64,
-        title="Endpoint",
-        description="Which model is asked. Endpoints and their keys are kept in Settings.",
-        json_schema_extra=ui("endpoint"),
-    )
+    endpoint: str = endpoint_field("model")
     prompt: str = Field(
         DEFAULT_TEMPLATE.user,
         min_length=1,
@@ -101,10 +95,8 @@ class LlmRankerSettings(LlmSettings):
         "once. Empty: all is sent as one user message, as Gorse does.",
         json_schema_extra=ui("template", variables=VARIABLES),
     )
-    on_failure: Literal["fallback", "keep"] = Field("fallback", title="On failure", description=FAILURE_HELP)
-    keep: Duration = Field(
-        "24h", title="Keep answers for", description=KEEP_HELP, json_schema_extra=ui("duration")
-    )
+    on_failure: OnFailure = "fallback"
+    keep: KeepAnswers = "24h"
 
     def template(self) -> PromptTemplate:
         return PromptTemplate(self.prompt, self.system)
@@ -128,32 +120,10 @@ def check(settings: LlmRankerSettings) -> list[tuple[str, str]]:
     return faults
 
 
-def keep_s(settings: LlmRankerSettings) -> float:
-    return min(LOOK_AGAIN_S, duration_seconds(settings.keep))
-
-
 async def rank_async(ctx: RunContext, candidates: Candidates, settings: LlmRankerSettings) -> Candidates:
-    outside = await outside_of(ctx)
-    named = outside.endpoint(settings.endpoint)
-    told = await ctx.in_thread(material_of, ctx, candidates, settings.history_limit)
-    ctx.progress(0.0, f"asking {named.endpoint.model}")
-    ranking = await rank_with_llm(
-        named.endpoint,
-        settings.template(),
-        told.user,
-        told.feedback,
-        told.items,
-        settings,
-        budget=outside.budget,
-        cache=outside.kept_for(duration_seconds(settings.keep)),
-    )
-    return answer_of(
-        ctx,
-        candidates,
-        ranking,
-        kind="llm",
-        on_failure=settings.on_failure,
-        named=named,
-        outside=outside,
-        template_field="prompt",
-    )
+    async def ask(named: NamedEndpoint, told: Material, **kept: Any) -> LlmRanking:
+        return await rank_with_llm(
+            named.endpoint, settings.template(), told.user, told.feedback, told.items, settings, **kept
+        )
+
+    return await ranked_by(ask, ctx, candidates, settings, template_field="prompt")

@@ -11,21 +11,22 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field
 
 from recflow.engine.context import RunContext
-from recflow.engine.settings import Duration, duration_seconds, ui
+from recflow.engine.settings import ui
 from recflow.engine.values import Candidates
+from recflow.llm.outcome import LlmRanking
 from recflow.llm.reranking import rank_with_reranker
 from recflow.llm.settings import RerankSettings
-from recflow.nodes.outside import DEFAULT_ENDPOINT, outside_of
+from recflow.nodes.outside import NamedEndpoint
 from recflow.nodes.ranker.asking import (
-    FAILURE_HELP,
     FEEDBACK_FIELDS,
     ITEM_FIELDS,
-    KEEP_HELP,
-    LOOK_AGAIN_S,
     USER_FIELDS,
-    answer_of,
+    KeepAnswers,
+    Material,
+    OnFailure,
+    endpoint_field,
     formed,
-    material_of,
+    ranked_by,
     template_faults,
 )
 
@@ -56,18 +57,9 @@ class RerankRankerSettings(RerankSettings):
     model_config = ConfigDict(json_schema_extra=formed(FORM, panel="prompt"))
 
     kind: Literal["rerank"] = Field("rerank", title="Rerank API")
-    endpoint: str = Field(
-        DEFAULT_ENDPOINT,
-        min_length=1,
-        max_length=64,
-        title="Endpoint",
-        description="Which service is asked. Endpoints and their keys are kept in Settings.",
-        json_schema_extra=ui("endpoint"),
-    )
-    on_failure: Literal["fallback", "keep"] = Field("fallback", title="On failure", description=FAILURE_HELP)
-    keep: Duration = Field(
-        "1h", title="Keep answers for", description=KEEP_HELP, json_schema_extra=ui("duration")
-    )
+    endpoint: str = endpoint_field("service")
+    on_failure: OnFailure = "fallback"
+    keep: KeepAnswers = "1h"
 
 
 def check(settings: RerankRankerSettings) -> list[tuple[str, str]]:
@@ -77,31 +69,10 @@ def check(settings: RerankRankerSettings) -> list[tuple[str, str]]:
     ]
 
 
-def keep_s(settings: RerankRankerSettings) -> float:
-    return min(LOOK_AGAIN_S, duration_seconds(settings.keep))
-
-
 async def rank_async(ctx: RunContext, candidates: Candidates, settings: RerankRankerSettings) -> Candidates:
-    outside = await outside_of(ctx)
-    named = outside.endpoint(settings.endpoint)
-    told = await ctx.in_thread(material_of, ctx, candidates, settings.history_limit)
-    ctx.progress(0.0, f"asking {named.endpoint.model}")
-    ranking = await rank_with_reranker(
-        named.endpoint,
-        told.user,
-        told.feedback,
-        told.items,
-        settings,
-        budget=outside.budget,
-        cache=outside.kept_for(duration_seconds(settings.keep)),
-    )
-    return answer_of(
-        ctx,
-        candidates,
-        ranking,
-        kind="rerank",
-        on_failure=settings.on_failure,
-        named=named,
-        outside=outside,
-        template_field="query_template",
-    )
+    async def ask(named: NamedEndpoint, told: Material, **kept: Any) -> LlmRanking:
+        return await rank_with_reranker(
+            named.endpoint, told.user, told.feedback, told.items, settings, **kept
+        )
+
+    return await ranked_by(ask, ctx, candidates, settings, template_field="query_template")
