@@ -97,34 +97,41 @@ class _Kept:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._found: Keys | None = None
-        self._good_until = 0.0
+        self._known: tuple[Keys, float] | None = None  # until when they are good enough; one look takes both
         self._reading: Future[Keys] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="api-keys")
 
     def current(self) -> Keys:
-        if self._found is not None and time.monotonic() < self._good_until:
-            return self._found
+        known, now = self._known, time.monotonic()
+        if known is not None and now < known[1]:
+            return known[0]
         with self._lock:
-            if self._reading is None:
-                self._reading = self._thread.submit(_read)
-            reading = self._reading
-        is_too_old = time.monotonic() > self._good_until + FRESH_S  # nobody has asked for a while
-        if self._found is None or is_too_old or reading.done():
-            try:
-                found = reading.result()
-            finally:
-                with self._lock:
-                    if self._reading is reading:
-                        self._reading = None
-            if found != self._found:  # the same object as long as nothing has changed
-                self._found = found
-            self._good_until = time.monotonic() + FRESH_S
-        return self._found
+            is_mine = self._reading is None
+            reading = self._reading = self._reading or self._thread.submit(_read)
+        is_too_old = known is None or now > known[1] + FRESH_S  # nobody has asked for a while
+        if known is not None and not is_too_old and (is_mine or not reading.done()):
+            return known[0]
+        try:
+            found = reading.result()
+        except Exception:
+            with self._lock:
+                if self._reading is reading:
+                    self._reading = None
+            if is_mine:
+                raise
+            return self.current()  # it failed for somebody else, maybe long ago: that tells nothing of now
+        with self._lock:
+            if self._reading is reading:
+                self._reading = None
+                # The same object as long as nothing has changed.
+                same = known[0] if known is not None and known[0] == found else found
+                self._known = (same, time.monotonic() + FRESH_S)
+                return same
+        return self.current()  # somebody else took it already, or a key was changed since it was begun
 
     def forget(self) -> None:
         with self._lock:
-            self._found, self._reading = None, None
+            self._known = self._reading = None
 
 
 def _read() -> Keys:

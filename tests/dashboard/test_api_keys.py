@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -141,3 +144,60 @@ def test_the_page_warns_of_an_open_api_and_viewers_see_no_keys(publisher):
     assert "API keys" not in ada.get("/settings").content.decode()
     assert ada.post("/settings", {"action": "make-key", "name": "x"}).status_code == 403
     assert not ApiKey.objects.exists()
+
+
+class TestReadingThem:
+    """What one process does with what it read; the database is a list of what each look finds."""
+
+    OLD, NEW = (api_keys.Keys(frozenset({name}), any_kept=True) for name in ("old", "new"))
+
+    @pytest.fixture
+    def now(self, monkeypatch):
+        found = SimpleNamespace(s=0.0)
+        monkeypatch.setattr(api_keys, "time", SimpleNamespace(monotonic=lambda: found.s))
+        return found
+
+    def test_a_look_that_failed_a_while_ago_fails_no_request_of_now(self, now, monkeypatch):
+        """Good for 2 s, then for 2 more while somebody reads; the look begun at 3.0 fails."""
+        looks = iter([self.OLD, OSError("restarted"), self.NEW])
+
+        def read():
+            found = next(looks)
+            if isinstance(found, OSError):
+                raise found
+            return found
+
+        monkeypatch.setattr(api_keys, "_read", read)
+        kept, found = api_keys._Kept(), []
+        for now.s in (0.0, 3.0, 3.5, 4.5):
+            found.append(kept.current())
+            kept._thread.submit(int).result()  # what was begun is over
+        assert found == [self.OLD, self.OLD, self.OLD, self.NEW]
+
+    def test_nobody_goes_on_with_keys_that_cannot_be_read_any_more(self, now, monkeypatch):
+        looks = iter([self.OLD])
+        monkeypatch.setattr(api_keys, "_read", lambda: next(looks))
+        kept = api_keys._Kept()
+        kept.current()
+        now.s = 4.5
+        with pytest.raises(StopIteration):
+            kept.current()
+
+    def test_what_was_read_before_a_key_was_taken_back_does_not_count(self, monkeypatch):
+        reading, taken_back = threading.Event(), threading.Event()
+
+        def read():
+            if reading.is_set():
+                return self.NEW
+            reading.set()
+            assert taken_back.wait(5)
+            return self.OLD
+
+        monkeypatch.setattr(api_keys, "_read", read)
+        kept = api_keys._Kept()
+        with ThreadPoolExecutor(1) as asking:
+            asked = asking.submit(kept.current)
+            assert reading.wait(5)
+            kept.forget()
+            taken_back.set()
+            assert asked.result(5) == kept.current() == self.NEW
