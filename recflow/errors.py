@@ -2,7 +2,7 @@
 
 RecflowError
 +- FlowError      the drawing is wrong; node_id, field
-|  +- UnknownNodeType, FlowHasCycle, PortMismatch, BadSetting, FlowTooLarge
+|  +- UnknownNodeType, FlowTooLarge
 +- ExpressionError  a score, filter or column expression is wrong; position
 +- DataError      the data cannot answer
 |  +- NoFeedback, UnknownItem, NotTrained, BadRecord
@@ -39,18 +39,6 @@ class FlowError(RecflowError):
 
 class UnknownNodeType(FlowError):
     """A node of a type this server does not have."""
-
-
-class FlowHasCycle(FlowError):
-    """The edges run in a circle."""
-
-
-class PortMismatch(FlowError):
-    """An edge joins ports of different types, or one too many."""
-
-
-class BadSetting(FlowError):
-    """A setting does not fit its schema."""
 
 
 class FlowTooLarge(FlowError):

@@ -187,15 +187,6 @@ def all_feedback(connection: Any, *, until_us: int) -> Iterator[FeedbackRecord]:
     return (FeedbackRecord(*row) for row in stream(connection, statement))
 
 
-def still_offered(item_ids: Sequence[str]) -> set[str]:
-    """Which of these items exist and are not hidden, as of now and not as of the last snapshot."""
-    if not item_ids:
-        return set()
-    marks = ", ".join(["%s"] * len(item_ids))
-    statement = f"SELECT item_id FROM catalogue_item WHERE NOT is_hidden AND item_id IN ({marks})"
-    return {row[0] for row in _query(statement, list(item_ids))}
-
-
 def known_users(user_ids: Sequence[str]) -> list[str]:
     """Those of these users who exist."""
     if not user_ids:

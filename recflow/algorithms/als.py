@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from ..errors import NoFeedback
-from .arrays import Factors, IndexVector, ScoreVector, TimeVector
+from .arrays import Factors, IndexVector, ScoreVector
 from .retrieval import best_items_for_users, factor_scores
 from .ridge import solve_rows
 
@@ -259,10 +259,7 @@ def fold_in_each(model: FactorModel, offsets: NDArray[np.int64], item_indices: I
 
 
 def fold_in_many(model: FactorModel, positives: csr_matrix, *, n_threads: int | None = None) -> Factors:
-    """(n_users, n_factors) what `fold_in` gives for every row, with the stored values for weights.
-
-    See `weighed_by_recency` for the weights that `fold_in` takes by itself.
-    """
+    """(n_users, n_factors) what `fold_in` gives for every row, but with the stored values for weights."""
     positives = csr_matrix(positives, dtype=np.float32)
     attention = np.asarray(positives.sum(axis=1), dtype=np.float64).ravel()
     vectors = solve_rows(
@@ -281,23 +278,6 @@ def fold_in_many(model: FactorModel, positives: csr_matrix, *, n_threads: int | 
 def recency_weights(n: int, recency: float) -> NDArray[np.float64]:
     """(n,) weights of a history that is newest first: recency, recency / 2, recency / 3 ...; all 1 for 0."""
     return recency / np.arange(1, n + 1) if recency else np.ones(n)
-
-
-def weighed_by_recency(positives: csr_matrix, times: TimeVector, recency: float) -> csr_matrix:
-    """The same matrix with `recency_weights` for values, row by row.
-
-    Args:
-        positives: (n_users, n_items) no entry twice in a row.
-        times: microseconds, one per stored entry in its order. Of entries at the same time the one stored
-            first is the newer.
-    """
-    users = np.repeat(np.arange(positives.shape[0]), np.diff(positives.indptr))
-    newest_first = np.lexsort((np.arange(len(users)), -times, users))
-    ranks = np.empty(len(users), dtype=np.int64)
-    ranks[newest_first] = np.arange(len(users)) - np.repeat(positives.indptr[:-1], np.diff(positives.indptr))
-    longest = int(np.diff(positives.indptr).max(initial=0))
-    weights = recency_weights(longest, recency)[ranks].astype(np.float32)
-    return csr_matrix((weights, positives.indices, positives.indptr), shape=positives.shape)
 
 
 def scores_for(

@@ -145,10 +145,6 @@ class UserBlock:
         """(n,) who has no positive feedback yet."""
         return np.diff(self.offsets) == 0
 
-    def liked_by(self, place: int) -> IndexVector:
-        """Liked items of one user, newest first."""
-        return self.liked[self.offsets[place] : self.offsets[place + 1]]
-
     def newest_liked(self, n: int) -> sparse.csr_matrix:
         """(n_users, n_items) float64 the n newest likes in order; one that stands twice counts twice."""
         age = np.arange(len(self.liked)) - np.repeat(self.offsets[:-1], np.diff(self.offsets))

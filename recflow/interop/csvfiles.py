@@ -8,15 +8,14 @@ nobody knows are passed over and named in ``ignored_columns``. Timestamps are re
 from __future__ import annotations
 
 import csv
-import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from recflow.errors import BadRecord
 from recflow.interop.delimited import read_rows
 from recflow.interop.json_stream import parse_json
-from recflow.interop.objects import MAKERS, Kind, check_ids, to_object
+from recflow.interop.objects import MAKERS, Kind, check_ids
 from recflow.interop.reader import LineFile, Part, Reader, Row, size_of
 from recflow.interop.records import Record, Rejected
 
@@ -87,24 +86,6 @@ def open_csv(path: Path, kind: Kind | None = None, *, start: int = 0) -> CsvRead
     return CsvReader(path, kind or _kind_of(path), start=start)
 
 
-def write_csv(records: Iterable[Record], path: Path, kind: Kind) -> int:
-    """Write records of one kind as a table that ``open_csv`` reads again.
-
-    A category with a ``|`` in its name comes back as two.
-
-    Returns:
-        How many were written.
-    """
-    count = 0
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(_COLUMNS[kind])
-        for record in records:
-            writer.writerow([_cell(name, value) for name, value in to_object(record).items()])
-            count += 1
-    return count
-
-
 def _header(lines: LineFile, kind: Kind) -> tuple[str, list[str]]:
     """The delimiter under which the first line names most columns we know, and its names then.
 
@@ -172,18 +153,6 @@ def _number(text: str) -> object:
         return float(text)
     except ValueError:
         return text
-
-
-def _cell(column: str, value: object) -> object:
-    """What ``_value`` makes the value of again."""
-    match column:
-        case "Labels":
-            return "" if value is None else json.dumps(value, ensure_ascii=False)
-        case "Categories":
-            return "|".join(value)
-        case "IsHidden":
-            return "true" if value else "false"
-    return value
 
 
 def _plain(name: str) -> str:

@@ -32,10 +32,6 @@ from recflow.interop.reader import LineFile, Part, Reader, Row, size_of
 from recflow.interop.records import FeedbackRecord, ItemRecord, Rejected, UserRecord
 from recflow.interop.times import parse_time, year_start
 
-#: Feedback rules for a Data Source that reads MovieLens.
-POSITIVE_RULE = "rating>=4"
-READ_RULE = "rating"
-
 _MAX_TAGS = 30
 _LAST_SECOND = 253_402_300_799  # of the year 9999
 _YEAR = re.compile(r"\((\d{4})(?:[-–]\d{0,4})?\)\s*\Z")

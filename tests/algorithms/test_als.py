@@ -12,7 +12,6 @@ from recflow.algorithms.als import (
     fold_in_many,
     recency_weights,
     scores_for,
-    weighed_by_recency,
 )
 from recflow.algorithms.topk import top_n
 from recflow.errors import NoFeedback
@@ -98,14 +97,12 @@ def test_a_history_is_read_newest_first(model):
     assert lead_of_even_items([2, 4, 1, 3]) > lead_of_even_items([1, 3, 2, 4]) + 0.1
 
 
-def test_weights_by_time_are_those_of_the_history_in_order(model):
-    positives = csr_matrix(np.array([[0, 1, 1, 1], [0, 0, 0, 0], [1, 0, 0, 1]], dtype=np.float32))
-    weighed = weighed_by_recency(positives, np.array([20, 30, 10, 5, 5]), 6.0)
-    # user 0 newest first: items 2, 1, 3; user 2: both at one time, the one stored first counts as newer
-    assert weighed.toarray().tolist() == [[0, 3, 6, 2], [0, 0, 0, 0], [6, 0, 0, 3]]
-    padded = csr_matrix((weighed.data, weighed.indices, weighed.indptr), shape=(3, 20))
+def test_many_histories_weigh_as_each_by_itself(model):
+    weights = np.zeros((3, 20), np.float32)  # 6, 6 / 2, 6 / 3 from the newest to the oldest
+    weights[0, [2, 1, 3]] = 6, 3, 2
+    weights[2, [0, 3]] = 6, 3
     recent = replace(model, recency=6.0)
-    many = fold_in_many(recent, padded)
+    many = fold_in_many(recent, csr_matrix(weights))
     for user, history in enumerate(([2, 1, 3], [], [0, 3])):
         assert many[user] == approx(fold_in(recent, np.array(history, np.int32)), abs=1e-5)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pytest import approx
 
 from recflow.evaluation.metrics import ndcg_at_k
-from recflow.evaluation.splits import leave_last_out, split_by_time, validation_split
+from recflow.evaluation.splits import leave_last_out
 
 # User 0 likes items 0 .. 4 in this order, user 1 likes 5 then 0, user 2 likes only 7, user 3 nothing.
 USERS = np.array([0, 0, 0, 0, 0, 1, 1, 2])
@@ -105,7 +105,6 @@ def test_user_who_touched_everything_is_not_asked():
 def test_no_feedback_gives_an_empty_split():
     split = leave_last_out([], [], [], n_items=5, shots=1, rng=rng())
     assert len(split) == 0
-    assert len(validation_split(split.train, rng=rng())) == 0
 
 
 def test_negatives_are_drawn_uniformly():
@@ -121,42 +120,6 @@ def test_negatives_are_drawn_uniformly():
     assert counts[1] == 0 and counts[5] == 1_500  # in the history, and the test item
     # 2 of 5 untouched items each time: 600 expected, standard deviation 19
     assert np.all(np.abs(counts[[0, 2, 3, 4, 6]] - 600) < 90)
-
-
-def test_validation_hides_the_newest_training_item_and_never_asks_for_the_test_item():
-    split = last_out(shots=3, rng=rng())
-    validation = validation_split(split.train, rng=rng(1))
-    assert validation.users.tolist() == [0, 1]
-    assert validation.relevant.items.tolist() == [3, 5]
-    assert validation.train.history(0)[0].tolist() == [2, 1]
-    assert validation.train.n_users == split.train.n_users
-
-
-def test_validation_does_not_depend_on_the_test_item():
-    moved = leave_last_out(
-        USERS,
-        np.where(TIMES == 50, 9, ITEMS),
-        TIMES,
-        n_items=12,
-        n_users=4,
-        n_negatives=3,
-        shots=3,
-        rng=rng(),
-    )
-    one = validation_split(last_out(shots=3, rng=rng()).train, rng=rng(1))
-    other = validation_split(moved.train, rng=rng(1))
-    assert one.candidates.items.tolist() == other.candidates.items.tolist()
-
-
-def test_split_by_time_knows_only_what_came_before():
-    split = split_by_time(USERS, ITEMS, TIMES, n_items=12, cutoff=40, rng=rng(), n_users=4, n_negatives=3)
-    assert split.train.history(0)[0].tolist() == [2, 1, 0]
-    assert split.train.history(1)[0].tolist() == [5]
-    assert split.users.tolist() == [0, 1, 2]  # user 2 is a cold start
-    assert split.relevant[0].tolist() == [4, 3]
-    assert split.times.tolist() == [40, 40, 40]
-    assert set(split.relevant[0].tolist()) < set(split.candidates[0].tolist())
-    assert len(split.candidates[0]) == 5
 
 
 @pytest.mark.parametrize(
