@@ -81,6 +81,17 @@ def test_other_commands_do_not_install_on_their_own(outside, tmp_path):
         ensure_packages([a_list(tmp_path, "no-such==1")], ["manage.py", "migrate"], may_install=False)
 
 
+@pytest.mark.parametrize(
+    ("command", "given", "threads"), [("bench_llm", "", "1"), ("bench_llm", "2", "2"), ("migrate", "", "")]
+)
+def test_a_command_that_fits_leaves_openblas_one_thread_unless_told(monkeypatch, command, given, threads):
+    monkeypatch.setattr(bootstrap.os, "environ", {"OPENBLAS_NUM_THREADS": given} if given else {})
+    monkeypatch.setattr(bootstrap, "ensure_packages", lambda *args, **more: None)
+    monkeypatch.setattr(bootstrap, "run_django", lambda arguments: None)
+    bootstrap.main(["manage.py", command])
+    assert bootstrap.os.environ.get("OPENBLAS_NUM_THREADS", "") == threads
+
+
 def test_somebody_elses_environment_is_left_alone_by_other_commands(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
     monkeypatch.setattr(bootstrap, "install", lambda *args: pytest.fail("it was installed into"))
