@@ -7,7 +7,7 @@ import { paste } from "./flow-fragment.js";
 import { nameOf } from "./node-types.js";
 
 /** name -> how the flow changes, and the words for it ("Undid: ..."). */
-export const COMMANDS = {
+const COMMANDS = {
   add: { change: drawing.addNode, label: ({ node }, called) => `add ${called(node.id)}` },
   addOnEdge: { change: drawing.addNodeOnEdge, label: ({ node }, called) => `put ${called(node.id)} on an edge` },
   connect: { change: drawing.connect, label: (args, called) => `connect ${called(args.source)} to ${called(args.target)}` },

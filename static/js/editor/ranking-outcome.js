@@ -31,7 +31,7 @@ export function StatusLine({ status, message }) {
 }
 
 /** Who answers, when it is not what somebody would take it for. */
-export function Notice({ text, model }) {
+function Notice({ text, model }) {
   if (!text) return null;
   return html`<p className="notice" data-testid="notice"><b>${model}</b> ${text}</p>`;
 }

@@ -88,7 +88,7 @@ export function settingsProblems(schema, settings) {
 }
 
 /** What is wrong with one value, as a sentence with the value in it; null when it is right. */
-export function valueProblem(field, value) {
+function valueProblem(field, value) {
   if (value === undefined) return field.required ? `${field.title} is required.` : null;
   if (value === null) return field.nullable ? null : `${field.title} is required.`;
   const { schema, title } = field;

@@ -102,7 +102,7 @@ function focusOn(editor, edit) {
 }
 
 /** Does typing here mean text? */
-export function isTyping(target) {
+function isTyping(target) {
   if (!(target instanceof Element)) return false;
   return Boolean(target.closest("textarea, select, [contenteditable=true], .cm-editor, input:not([type=checkbox], [type=radio], [type=button])"));
 }

@@ -26,7 +26,7 @@ export function signedPercent(value, digits = 1) {
 }
 
 /** Half the width of an interval, for "0.432 ±0.031". */
-export function halfWidth(low, high) {
+function halfWidth(low, high) {
   return low == null || high == null ? null : (high - low) / 2;
 }
 

@@ -45,7 +45,7 @@ export function startForm({ choices, defaults, wanted, onStart }) {
 }
 
 /** The request that a filled form stands for. */
-export function bodyOf(data) {
+function bodyOf(data) {
   const shared = { seed: Number(data.get("seed")), users: data.get("users") ? Number(data.get("users")) : null };
   if (data.get("kind") === "flow") return { kind: "flow", settings: { ...shared, flow: data.get("flow"), ablation: data.has("ablation") } };
   const shots = [...new Set(data.get("shots").split(/[ ,]+/).filter(Boolean).map(Number))];

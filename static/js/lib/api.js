@@ -1,6 +1,6 @@
 /** fetch with JSON both ways, the CSRF token, and errors that carry the server's own sentence. */
 
-export class ApiError extends Error {
+class ApiError extends Error {
   /** @param {number} status 0 when the server could not be reached */
   constructor(status, message, body = {}) {
     super(message);

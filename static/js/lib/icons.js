@@ -54,7 +54,7 @@ const PICTURES = {
 };
 
 /** Is there a picture of this name? */
-export const hasIcon = (name) => Object.hasOwn(PICTURES, name);
+const hasIcon = (name) => Object.hasOwn(PICTURES, name);
 
 /** One picture, hidden from screen readers: the words beside it or the button's label say it. */
 export function Icon({ name, size = 16 }) {

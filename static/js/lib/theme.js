@@ -3,7 +3,7 @@
 const KEY = "recflow:theme";
 
 /** @returns {"light"|"dark"} what is shown now */
-export function shownTheme() {
+function shownTheme() {
   return document.documentElement.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
 }
 
