@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, IntegerField, QuerySet, Value
+from django.db.models import Case, F, IntegerField, QuerySet, Value, When
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
@@ -134,9 +134,9 @@ def fail(job_id: int, worker: str, sentence: str) -> bool:
 
 
 def stop(job_id: int, worker: str) -> bool:
-    """The worker has seen that it has to stop: the job is cancelled, or rests until somebody resumes it.
+    """The worker stops: the job is cancelled or rests, as somebody wanted, else it waits for another worker.
 
-    Somebody may have resumed it in between; then it waits again.
+    So it does when this process ends, and when somebody resumed it in between.
     """
     ended = {"state": JobState.CANCELLED, "finished_at": timezone.now()}
     if _own(job_id, worker).filter(cancel_asked=True).update(**ended):
@@ -147,16 +147,20 @@ def stop(job_id: int, worker: str) -> bool:
 
 
 def release(job_id: int, worker: str) -> bool:
-    """Put a job back because this process ends; that is not the job's fault and no attempt."""
+    """Put a job back for whoever comes next; that is not the job's fault and no attempt."""
     return _rest(_own(job_id, worker), JobState.QUEUED)
 
 
 def cancel(job_id: int) -> Job:
     """Cancel a job: at once while it waits, at its next check while it runs; a finished one stays."""
     find(job_id)
-    resting = Job.objects.filter(pk=job_id, state__in=[JobState.QUEUED, JobState.PAUSED])
-    if not resting.update(state=JobState.CANCELLED, finished_at=timezone.now(), pause_asked=False):
-        Job.objects.filter(pk=job_id, state=JobState.RUNNING).update(cancel_asked=True)
+    # One statement: between two, a worker could claim the job or put it to rest, and neither would find it.
+    Job.objects.filter(pk=job_id, state__in=LIVE).update(
+        state=_unless_running(JobState.CANCELLED),
+        finished_at=Case(When(state=JobState.RUNNING, then=F("finished_at")), default=Value(timezone.now())),
+        cancel_asked=True,
+        pause_asked=False,
+    )
     return find(job_id)
 
 
@@ -167,10 +171,8 @@ def pause(job_id: int) -> Job:
         Conflict: it is over.
     """
     job = find(job_id)
-    live = Job.objects.filter(pk=job_id)
-    if not live.filter(state=JobState.QUEUED).update(state=JobState.PAUSED, pause_asked=True) and not (
-        live.filter(state__in=[JobState.RUNNING, JobState.PAUSED]).update(pause_asked=True)
-    ):
+    live = Job.objects.filter(pk=job_id, state__in=LIVE)
+    if not live.update(state=_unless_running(JobState.PAUSED), pause_asked=True):
         raise Conflict(f"Only a job that waits or runs can be paused; {job.title} is {job.state}")
     return find(job_id)
 
@@ -182,10 +184,8 @@ def resume(job_id: int) -> Job:
         Conflict: it is not paused.
     """
     job = find(job_id)
-    paused = Job.objects.filter(pk=job_id, pause_asked=True)
-    if not paused.filter(state=JobState.PAUSED).update(state=JobState.QUEUED, pause_asked=False) and not (
-        paused.filter(state=JobState.RUNNING).update(pause_asked=False)
-    ):
+    paused = Job.objects.filter(pk=job_id, state__in=LIVE, pause_asked=True)
+    if not paused.update(state=_unless_running(JobState.QUEUED), pause_asked=False):
         raise Conflict(f"Only a paused job can be resumed; {job.title} is {job.state}")
     return find(job_id)
 
@@ -225,7 +225,10 @@ def take_up_stale(now: datetime | None = None) -> int:
     ).order_by("pk")
     taken = 0
     for job in silent:
-        same = Job.objects.filter(pk=job.pk, state=JobState.RUNNING, worker=job.worker)
+        # With its heartbeat: it may have come back while we looked at the others.
+        same = Job.objects.filter(
+            pk=job.pk, state=JobState.RUNNING, worker=job.worker, heartbeat_at=job.heartbeat_at
+        )
         if job.cancel_asked:
             same.update(state=JobState.CANCELLED, finished_at=now)
         elif job.pause_asked:
@@ -289,6 +292,11 @@ def shard_done(job_id: int, number: int, process: str, count: int) -> None:
 def _waiting(kinds: Collection[str] | None) -> QuerySet[Job]:
     waiting = Job.objects.filter(state=JobState.QUEUED)
     return waiting if kinds is None else waiting.filter(kind__in=kinds)
+
+
+def _unless_running(state: JobState) -> Case:
+    """The state for a job that nobody works on; the worker of a running one sees what it is asked to do."""
+    return Case(When(state=JobState.RUNNING, then=F("state")), default=Value(state))
 
 
 def _rest(jobs: QuerySet[Job], state: JobState) -> bool:

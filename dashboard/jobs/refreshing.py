@@ -98,7 +98,8 @@ def run(work: Work) -> str:
         made, degraded = _make_all(work, flow, label, bool(waiting))
         seconds = round(time.monotonic() - began, 1)
         work.remember(seconds=seconds)
-        prepared.forget_others(label, work.job.parameters["began_us"])
+        if active_flow()[1] == label:  # else the lists of the version that is live now would be the others
+            prepared.forget_others(label, work.job.parameters["began_us"])
         said = f"{prepared.count(label):,} lists, {made:,} of them made now in {seconds} s"
     for sentence in degraded[:_TOLD]:
         work.say(sentence)

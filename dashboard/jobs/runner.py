@@ -165,18 +165,20 @@ def _beating(job: Job, worker: str, stop: threading.Event | None) -> Iterator[No
     over = threading.Event()
 
     def beat() -> None:
-        try:
-            waited_s = 0.0
-            while not over.wait(LOOK_EVERY_S):
-                waited_s += LOOK_EVERY_S
+        waited_s = 0.0
+        while not over.wait(LOOK_EVERY_S):
+            waited_s += LOOK_EVERY_S
+            try:
                 if stop is not None and stop.is_set():
-                    ledger.release(job.pk, worker)
-                    return
+                    ledger.stop(job.pk, worker)
+                    break
                 if waited_s >= HEARTBEAT_S:
-                    waited_s = 0.0
                     ledger.beat(job.pk, worker)
-        finally:
-            connections.close_all()
+                    waited_s = 0.0
+            except Exception:  # the job goes on meanwhile: silent, it would be done twice
+                logger.exception("%s could give no sign of life; it tries again", job.title)
+                close_old_connections()
+        connections.close_all()
 
     thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
     thread.start()

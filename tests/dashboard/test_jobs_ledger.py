@@ -110,6 +110,22 @@ def test_who_was_thought_dead_cannot_write_any_more():
     assert ledger.finish(job.pk, "w2")
 
 
+def test_who_gives_a_sign_of_life_at_the_last_moment_keeps_the_job(monkeypatch):
+    resting, back = ask("fit:a"), ask("fit:b")
+    ledger.claim("w1")
+    ledger.claim("w2")
+    ledger.pause(resting.pk)
+    late, rest = timezone.now() + LATER, ledger._rest
+
+    def rest_slowly(jobs, state):
+        assert ledger.beat(back.pk, "w2", late)
+        return rest(jobs, state)
+
+    monkeypatch.setattr(ledger, "_rest", rest_slowly)
+    assert ledger.take_up_stale(late) == 0
+    assert states() == ["paused", "running"]
+
+
 def test_a_job_that_ends_its_process_time_and_again_fails():
     job = ask()
     now = timezone.now()
@@ -178,6 +194,25 @@ class TestPausing:
         ledger.pause(job.pk)
         assert ledger.cancel(job.pk).state == "cancelled"
         assert ledger.retry(job.pk).pause_asked is False
+
+    def test_a_job_put_back_before_its_worker_saw_the_pause_can_be_resumed(self):
+        job = ask()
+        ledger.claim("w1")
+        ledger.pause(job.pk)
+        ledger.release(job.pk, "w1")
+        assert ledger.resume(job.pk).state == "queued"
+        ledger.claim("w2")
+        assert ledger.must_stop(job.pk, "w2") == ""
+
+    @pytest.mark.parametrize("act", [ledger.cancel, ledger.pause, ledger.resume])
+    @pytest.mark.parametrize("state", ["queued", "running", "paused"])
+    def test_what_is_asked_of_a_job_is_one_statement(self, act, state, django_assert_num_queries):
+        """Between two, a worker may claim the job or put it to rest: what was asked would be lost."""
+        job = ask()
+        Job.objects.filter(pk=job.pk).update(state=state, worker="w1", pause_asked=True)
+        with django_assert_num_queries(3) as asked:
+            act(job.pk)
+        assert [query["sql"].split()[0] for query in asked] == ["SELECT", "UPDATE", "SELECT"]
 
     def test_only_what_can_be_is_paused_and_resumed(self):
         job = ask()

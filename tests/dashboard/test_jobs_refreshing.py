@@ -303,6 +303,24 @@ def test_a_refresh_begins_anew_when_another_version_became_active_on_the_way(rea
     assert prepared.count(label) == 31
 
 
+def test_a_refresh_that_another_version_overtook_leaves_its_lists_alone(
+    readers, activate, executor, monkeypatch
+):
+    activate(with_settings(POPULAR, "popular", score="-len(feedback)"))
+    refreshing.ask()
+    overtaken, make = [], refreshing.make_lists
+
+    def overtake(*args):
+        found = make(*args)
+        overtaken.append(activate(POPULAR))
+        prepared.put(overtaken[0], [prepared.MadeList("u01", ["i01"], [1.0], "d")], now_us())
+        return found
+
+    monkeypatch.setattr(refreshing, "make_lists", overtake)
+    do_all(executor)
+    assert prepared.count(overtaken[0]) == 1
+
+
 def test_users_who_were_answered_without_a_list_get_one_of_their_own(readers, activate, executor):
     label = activate(POPULAR)
     for user_id in ("u03", "u03", "nobody"):

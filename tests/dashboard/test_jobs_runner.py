@@ -6,6 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.db import OperationalError
 
 from dashboard.jobs import ledger, runner
 from dashboard.models import Job
@@ -51,10 +52,16 @@ def until_over(*jobs):
 
 
 def test_a_long_measurement_holds_up_no_fit(run):
-    may_end = threading.Event()
+    began, may_end = threading.Event(), threading.Event()
     long = ledger.enqueue("evaluate", "evaluate:1", "Measure everything")
+
+    def measure(work):
+        began.set()
+        return str(may_end.wait(PATIENCE_S))
+
+    run({"evaluate": measure, "fit": lambda work: "fitted"})
+    assert began.wait(PATIENCE_S)
     fit = ledger.enqueue("fit", "fit:a", "Train a")
-    run({"evaluate": lambda work: str(may_end.wait(PATIENCE_S)), "fit": lambda work: "fitted"})
     until_over(fit)
     long.refresh_from_db()
     assert long.state == "running"
@@ -121,3 +128,36 @@ def test_both_lanes_together_keep_no_more_threads_busy_than_there_are(run, monke
 def test_every_kind_of_job_is_in_exactly_one_lane():
     assert set(runner.KINDS) == runner.MAIN | runner.ASIDE
     assert not runner.MAIN & runner.ASIDE
+
+
+class TestSignsOfLife:
+    def test_a_database_that_was_away_for_a_moment_does_not_silence_a_job(self, monkeypatch):
+        """Silent for half a minute it would be done a second time, beside the first."""
+        monkeypatch.setattr(runner, "LOOK_EVERY_S", 0.01)
+        monkeypatch.setattr(runner, "HEARTBEAT_S", 0.01)
+        answers, heard = iter([OperationalError("restarted")]), threading.Event()
+
+        def beat(job_id, worker):
+            for error in answers:
+                raise error
+            heard.set()
+
+        monkeypatch.setattr(ledger, "beat", beat)
+        job = ledger.enqueue("fit", "fit:a", "Train a")
+        with runner._beating(job, "w1", None):
+            assert heard.wait(PATIENCE_S)
+
+    def test_a_job_that_was_to_be_paused_rests_when_its_process_ends(self, monkeypatch):
+        monkeypatch.setattr(runner, "LOOK_EVERY_S", 0.01)
+        job = ledger.enqueue("lists", "lists", "Refresh")
+        ledger.claim("w1")
+        ledger.pause(job.pk)
+        stop = threading.Event()
+        stop.set()
+        with runner._beating(job, "w1", stop):
+            for _ in range(1_000):
+                job.refresh_from_db()
+                if job.state != "running":
+                    break
+                threading.Event().wait(0.01)
+        assert (job.state, job.worker) == ("paused", "")
