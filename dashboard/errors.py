@@ -70,6 +70,12 @@ class Blocked(WebError):
     status = 422
 
 
+class Busy(WebError):
+    """There is too much to do already; the same request may do well in a while."""
+
+    status = 503
+
+
 #: First match wins.
 _STATUS: tuple[tuple[type[RecflowError], int], ...] = (
     (FlowError, 422),

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import OperationalError, transaction
 
 from dashboard.catalogue.writing import FeedbackWrite, put_feedback_together
+from dashboard.errors import Busy
 from dashboard.serving.threads import in_thread
 from dashboard.taste import note_new_taste
 
@@ -22,6 +23,8 @@ from dashboard.taste import note_new_taste
 GATHER_S = 0.004
 #: Rows of one transaction, if it is of several requests: others wait for it.
 MOST_ROWS = 2_000
+#: Rows that may wait for a database which stands still; some hundred megabytes. Further ones are refused.
+MOST_WAITING = 500_000
 
 
 def store_feedback(writes: Sequence[FeedbackWrite]) -> None:
@@ -41,6 +44,7 @@ class Incoming:
     def __init__(self, store: Callable[[Sequence[FeedbackWrite]], None] = store_feedback) -> None:
         self._store = store
         self._waiting: list[tuple[FeedbackWrite, asyncio.Future[None]]] = []
+        self._n_rows = 0
         self._writing: asyncio.Task | None = None
         # A thread of its own keeps one connection, and never waits behind a flow that is being run.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="incoming")
@@ -49,8 +53,12 @@ class Incoming:
         """Store the feedback; returns when it is committed.
 
         Raises:
+            Busy: too much waits already.
             DatabaseError: it could not be stored.
         """
+        if self._n_rows and self._n_rows + len(write.feedback) > MOST_WAITING:
+            raise Busy(f"{self._n_rows:,} rows wait for the database already: send these again in a while")
+        self._n_rows += len(write.feedback)
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((write, stored))
         if self._writing is None or self._writing.done():
@@ -69,6 +77,7 @@ class Incoming:
             # One row that the database does not take must not cost the others theirs.
             is_anyones = len(together) == 1 or isinstance(error, OperationalError)
             for write, stored in together:
+                self._n_rows -= len(write.feedback)
                 own = error if error is None or is_anyones else await self._try([write])
                 if stored.done():  # whoever asked has gone
                     continue

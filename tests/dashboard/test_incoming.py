@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
+import threading
 
 import httpx
 import pytest
@@ -12,9 +14,10 @@ from django.db import DatabaseError, IntegrityError, OperationalError
 from django.test import Client
 from pydantic import SecretStr
 
-from dashboard.api import serve
+from dashboard.api import feeding, serve
 from dashboard.catalogue import reading, writing
 from dashboard.catalogue.writing import FeedbackWrite
+from dashboard.errors import Busy
 from dashboard.serving import incoming
 from dashboard.serving.incoming import Incoming
 from dashboard.store import now_us
@@ -76,6 +79,23 @@ class TestTogether:
         outcomes = await asyncio.gather(*(taking.put(write(name)) for name in "abc"), return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [OperationalError] * 3
         assert stored.transactions == []
+        taking.close()
+
+    async def test_while_a_database_stands_still_no_more_rows_wait_than_memory_has_room_for(
+        self, monkeypatch
+    ):
+        monkeypatch.setattr(incoming, "MOST_WAITING", 3)
+        may_store = threading.Event()
+        taking = Incoming(lambda writes: may_store.wait(5))
+        waiting = [asyncio.create_task(taking.put(write(*names))) for names in ("abcd", "e")]
+        await asyncio.sleep(0)
+        with pytest.raises(Busy) as refused:
+            await waiting[1]
+        assert refused.value.message == "4 rows wait for the database already: send these again in a while"
+        assert not waiting[0].done()  # larger than that, but nothing waited before it
+        may_store.set()
+        await waiting[0]
+        await taking.put(write("e"))  # there is room again
         taking.close()
 
     async def test_who_goes_away_does_not_take_the_others_along(self):
@@ -166,6 +186,24 @@ class TestRoute:
                 "/api/feedback", body, content_type=headers["content-type"], **extra
             )
             assert (status, text) == (other.status_code, other.content.decode()), (body, headers)
+
+    @pytest.mark.parametrize(
+        ("n", "packed", "here"), [(1, False, True), (2_000, False, False), (1, True, False)]
+    )
+    async def test_others_do_not_wait_while_a_large_body_is_read(self, send, monkeypatch, n, packed, here):
+        """Reading 9 MB took 1.3 s; a packed body may be as large inside."""
+        readers, read = [], feeding._read
+
+        def watched(*args):
+            readers.append(threading.current_thread())
+            return read(*args)
+
+        monkeypatch.setattr(feeding, "_read", watched)
+        body, headers = json.dumps([ROW] * n).encode(), {"content-type": "application/json"}
+        if packed:
+            body, headers = gzip.compress(body), {**headers, "content-encoding": "gzip"}
+        assert await send(content=body, headers=headers) == (200, f'{{"RowAffected":{n}}}')
+        assert [reader is threading.current_thread() for reader in readers] == [here]
 
     async def test_a_wrong_key_or_host_is_refused(self, send, settings):
         assert (await send(json=[ROW], headers={"host": "evil.example"}))[0] == 400
