@@ -21,7 +21,7 @@ TEST_REQUIREMENTS = PROJECT / "tests" / "requirements.txt"
 
 #: Commands that install what they need; the others expect it to be there.
 INSTALLING = {"playground", "test"}
-#: Commands that fit one model after another. The threads of OpenBLAS wait for each other without sleeping, so on a
+#: Commands that fit one model after another. OpenBLAS' threads wait for each other without sleeping, so on a
 #: machine with other work a fit of 0.2 s takes 3 s; what gains by more processors has threads of its own.
 #: Background jobs run the same way, as Dask starts them.
 FITTING = {"bench_llm"}

@@ -40,6 +40,8 @@ from recflow.nodes.outside import DEFAULT_ENDPOINT, Outside
 _NUMBERED = re.compile(r"#\d+\Z")
 #: Type of the nodes that are measured.
 RANKER = "ranker"
+#: Longest a question stands in line for its endpoint, seconds: a line that does not move is a fault.
+PATIENCE_S = 3600.0
 #: Where answers of models are kept, one file for each model and way of asking.
 ANSWERS = settings.DATA_DIR / "evaluation" / "answers"
 
@@ -121,9 +123,10 @@ class Entrants:
         return self._asked(ChatAsker(**self._shown(endpoint), **how))
 
     def _shown(self, endpoint: Endpoint) -> dict[str, Any]:
-        """What every asker is given; an endpoint without a width of its own gets ours."""
+        """What every asker is given; an endpoint without a width of its own gets ours. Thousands of questions
+        stand in one line, so a call's deadline begins at its head."""
         policy = endpoint.call_policy
-        wide = replace(policy, concurrency=policy.concurrency or self.in_flight)
+        wide = replace(policy, concurrency=policy.concurrency or self.in_flight, patience_s=PATIENCE_S)
         rules = self.measured.rules.positive
         return {
             "endpoint": replace(endpoint, policy=wide),

@@ -131,6 +131,7 @@ async def chat(
         except ServiceError as error:
             error.history = tuple(attempts)
             raise
+        give_up_at += called.in_line_s
         try:
             completion = read_envelope(called.answer.body, called.answer.header("content-type") or "")
         except ServiceError as error:

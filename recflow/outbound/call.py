@@ -46,6 +46,8 @@ class EndpointPolicy:
         max_retries: at most this many further tries, whatever the table allows. None leaves it to the table.
         concurrency: calls at the same time in this process; 0 is no limit.
         rate_file: SQLite file that all processes share; empty keeps the rate in this process only.
+        patience_s: longest wait in line (for a place, and for the rate) before a try, where that does not
+            count towards the deadline: for work in bulk, whose line is long by design. None: it counts.
     """
 
     name: str
@@ -54,6 +56,7 @@ class EndpointPolicy:
     concurrency: int = 0
     rate: Rate = field(default_factory=Rate)
     rate_file: str = ""
+    patience_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +84,15 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """An answer and how it was got."""
+    """An answer and how it was got.
+
+    Args:
+        in_line_s: waited for a place and the rate without counting it; see ``EndpointPolicy.patience_s``.
+    """
 
     answer: Answer
     attempts: tuple[Attempt, ...]
+    in_line_s: float = 0.0
 
 
 _DICE = random.Random()  # seeding one costs more than the rest of a call's bookkeeping
@@ -159,6 +167,7 @@ class _Call:
     hints_used: set[tuple[Hint | None, str | None]] = field(default_factory=set)
     started: float = field(init=False)
     last_end: float = field(init=False)
+    in_line_s: float = 0.0
     breaker: Breaker = field(init=False)
     gate: Gate = field(init=False)
 
@@ -177,7 +186,7 @@ class _Call:
                     raise
                 raise failure from refusal  # why it failed tells more than why it is not tried again
             if decision.kind == "ok" and isinstance(outcome, Answer):
-                return Called(outcome, tuple(self.attempts))
+                return Called(outcome, tuple(self.attempts), self.in_line_s)
             if self._changes_request(outcome, decision):
                 continue
             wait_s = self._wait_before_next(outcome, decision)
@@ -203,16 +212,21 @@ class _Call:
             self.gate.leave()
 
     async def _wait_at_the_gate(self) -> None:
+        came = self.timing.monotonic()
         try:
-            await asyncio.wait_for(self.gate.enter(), self._left())
+            await asyncio.wait_for(self.gate.enter(), self._longest_in_line())
         except TimeoutError:
+            patience_s = (
+                self.policy.guard.total_s if self.policy.patience_s is None else self.policy.patience_s
+            )
             raise BudgetExceeded(
                 f"{self.policy.name} is busy with {self.gate.width} other calls, and no place became free "
-                f"within {self.policy.guard.total_s:g} s.",
+                f"within {patience_s:g} s.",
                 kind="concurrency",
                 retryable=True,
                 attempts=0,
             ) from None
+        self._stood_in_line(self.timing.monotonic() - came)
 
     async def _admitted(self) -> tuple[Answer | ServiceError, Decision]:
         reservation = await self._reserve()
@@ -234,11 +248,12 @@ class _Call:
             return None
         ledger = ledger_at(policy.rate_file or ":memory:")
         reservation = await asyncio.to_thread(
-            ledger.reserve, policy.name, policy.rate, self.tokens, wall(), self._left()
+            ledger.reserve, policy.name, policy.rate, self.tokens, wall(), self._longest_in_line()
         )
         try:
             if reservation.wait_s:
                 await self.timing.sleep(reservation.wait_s)
+                self._stood_in_line(reservation.wait_s)
         except BaseException:
             ledger.cancel(reservation, wall())
             raise
@@ -358,6 +373,15 @@ class _Call:
     def _reason(self, outcome: Answer | ServiceError, decision: Decision) -> str:
         status = f", status {outcome.status}" if outcome.status else ""
         return decision.sentence + status
+
+    def _longest_in_line(self) -> float:
+        return self._left() if self.policy.patience_s is None else self.policy.patience_s
+
+    def _stood_in_line(self, seconds: float) -> None:
+        """Moves the deadline by as much, where waiting in line does not count."""
+        if self.policy.patience_s is not None:
+            self.started += seconds
+            self.in_line_s += seconds
 
     def _left(self) -> float:
         return self.started + self.policy.guard.total_s - self.timing.monotonic()

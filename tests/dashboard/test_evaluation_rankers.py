@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from io import StringIO
 
 import pytest
@@ -183,6 +184,19 @@ def test_the_endpoint_is_kept_busy(measured, model):
     assert (asked.calls, asked.in_flight) == (36, 8)
     assert asked.possible_seconds > 1.9
     assert asked.busy_share > 0.5
+
+
+def test_a_question_may_stand_in_line_for_longer_than_a_call_may_take(measured, model):
+    """Calls of 0.5 s, one at a time: with its turn in line each takes a second, and its deadline is 0.9 s."""
+    _, url = model
+    one_by_one = endpoint(url, "slow-500")
+    policy = one_by_one.policy
+    policy = replace(policy, guard=replace(policy.guard, total_s=0.9), concurrency=1)
+    entrants = Entrants(measured, endpoint=replace(one_by_one, policy=policy))
+    plan = RankingPlan(rankers=("llm",), shots=(1,), users=3)
+    (contestant,) = contestants_of(plan.rankers, (), entrants)
+    report = measure_rankers(plan, measured, [contestant], splits_of(plan, measured))
+    assert row_of(report, "llm")["failed_rate"] == 0.0
 
 
 def test_what_was_possible_is_each_call_in_the_first_free_place():

@@ -348,6 +348,44 @@ async def test_no_free_place_within_the_deadline_is_an_error_that_says_so(server
         await first
 
 
+async def test_waiting_for_a_place_does_not_count_for_whoever_has_patience(server, policy):
+    """Three calls of 0.4 s through one place: the last is done after 1.2 s, past its deadline of 1 s."""
+
+    def handler(exchange):
+        exchange.pause(0.4)
+        exchange.reply(200, "[]")
+
+    server.script("/v1/rank", handler)
+    guard = dataclasses.replace(policy.guard, total_s=1.0)
+    patient = dataclasses.replace(policy, guard=guard, concurrency=1, max_retries=0, patience_s=30.0)
+    called = await asyncio.gather(*(call(patient, to(server)) for _ in range(3)))
+    assert called[0].in_line_s == 0.0
+    assert called[2].in_line_s > 0.75
+
+
+async def test_patience_has_an_end_too(server, policy):
+    server.script("/v1/rank", hang())
+    first = asyncio.create_task(call(dataclasses.replace(policy, concurrency=1), to(server)))
+    assert await asyncio.to_thread(server.wait_for_hit, "/v1/rank")
+    with pytest.raises(BudgetExceeded, match=r"no place became free within 0\.1 s"):
+        await call(dataclasses.replace(policy, concurrency=1, patience_s=0.1), to(server))
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+
+
+async def test_waiting_for_the_rate_does_not_count_for_whoever_has_patience(
+    server, policy, clock, timing, tmp_path
+):
+    server.script("/v1/rank", OK)
+    rate = {"rate": Rate(requests_per_minute=6), "rate_file": str(tmp_path / "rate.sqlite3")}
+    patient = dataclasses.replace(policy, **rate, patience_s=30.0)
+    assert patient.guard.total_s == 5.0
+    called = [await call(patient, to(server), timing=timing) for _ in range(2)]
+    assert clock.sleeps == pytest.approx([10.0])  # one each ten seconds
+    assert [one.in_line_s for one in called] == pytest.approx([0.0, 10.0])
+
+
 async def test_throttled_endpoint_gets_fewer_calls_at_once(server, policy, timing):
     server.script("/v1/rank", status(429), OK)
     policy = dataclasses.replace(policy, concurrency=8)
