@@ -22,6 +22,12 @@ def active_version() -> FlowVersion | None:
     return pointer and pointer.version
 
 
+def held_version() -> FlowVersion | None:
+    """The active version, which stays that until the transaction ends."""
+    pointer = ActiveVersion.objects.select_for_update().first()
+    return pointer and pointer.version
+
+
 def address_of(version: FlowVersion | None) -> dict[str, int] | None:
     """A version as messages name it."""
     return version and {"flow_id": version.flow_id, "version": version.number}
@@ -52,7 +58,7 @@ def activate(
             if number is None
             else saved
         )
-        previous = _held_version()
+        previous = held_version()
         if takes_back is not None:
             refuse_unless_newest(takes_back)
         ActiveVersion.objects.update_or_create(id=1, defaults={"version": version})
@@ -80,9 +86,3 @@ def refuse_unless_newest(entry: Activation) -> None:
             f"{newest.author or 'Somebody'} has activated version {newest.version.number} of "
             f"{newest.version.flow.name} since then: look at what is live now"
         )
-
-
-def _held_version() -> FlowVersion | None:
-    """The active version, which stays that until the transaction ends."""
-    pointer = ActiveVersion.objects.select_for_update().first()
-    return pointer and pointer.version

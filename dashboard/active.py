@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import transaction
 
 from dashboard import drafts
-from dashboard.activation import active_version
+from dashboard.activation import active_version, held_version, refuse_unless_newest
 from dashboard.models import Activation, ActiveVersion, FlowVersion
 from dashboard.models import Flow as FlowRow
 from dashboard.shared_flow import tell
@@ -59,11 +59,16 @@ def reset(author: str, *, takes_back: Activation | None = None) -> Activation:
     """Let the configuration file rule again, as if no version had ever been activated.
 
     What the file says is kept as a version too, so that the list of activations tells what became active.
+
+    Raises:
+        Conflict: ``takes_back`` is not the newest activation any more.
     """
     document, notes = configured_document()
     with transaction.atomic():
         version = keep_as_version(document, author, f"Reset to the configuration file; {_counted(notes)}")
-        previous = active_version()
+        previous = held_version()  # whoever activates something meanwhile has to wait, or was first
+        if takes_back is not None:
+            refuse_unless_newest(takes_back)
         ActiveVersion.objects.all().delete()
         if previous is not None:
             tell(previous.flow_id, "activated", author, previous.flow.revision)

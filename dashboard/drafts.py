@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from dashboard.errors import BadRequest, Conflict, NotFound
@@ -52,16 +52,16 @@ def find(flow_id: int) -> Flow:
     Raises:
         NotFound: there is none.
     """
-    flow = Flow.objects.filter(pk=flow_id).first()
-    if flow is None:
-        raise NotFound(f"There is no flow {flow_id}")
-    return flow
+    return _found(Flow.objects.all(), flow_id)
 
 
 def locked(flow_id: int) -> Flow:
-    """The flow, held until the transaction ends, so that saves and activations take turns."""
-    find(flow_id)
-    return Flow.objects.select_for_update().get(pk=flow_id)
+    """The flow, held until the transaction ends, so that saves and activations take turns.
+
+    Raises:
+        NotFound: there is none; it may have been deleted while others held it.
+    """
+    return _found(Flow.objects.select_for_update(), flow_id)
 
 
 def find_version(flow: Flow, number: int) -> FlowVersion:
@@ -214,6 +214,13 @@ def checked_note(note: str) -> str:
     if len(note) > NOTE_LENGTH:
         raise BadRequest(f"A note may have {NOTE_LENGTH} characters, got {len(note):,}")
     return note
+
+
+def _found(flows: QuerySet[Flow], flow_id: int) -> Flow:
+    flow = flows.filter(pk=flow_id).first()
+    if flow is None:
+        raise NotFound(f"There is no flow {flow_id}")
+    return flow
 
 
 def _store_next(flow: Flow, drawing: documents.Flow, author: str) -> Draft:

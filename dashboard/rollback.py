@@ -29,5 +29,4 @@ def roll_back(activation_id: int, author: str) -> Activation:
         before = entry.previous
         if before is not None:
             return activation.activate(before.flow_id, before.number, "", author, takes_back=entry)
-        activation.refuse_unless_newest(entry)
         return active.reset(author, takes_back=entry)

@@ -84,3 +84,25 @@ def test_a_version_that_would_be_refused_today_does_not_come_back(flow):
     with pytest.raises(Blocked):
         roll_back(newest().pk, "ada")
     assert active_version().number == 1
+
+
+def test_who_activates_at_the_same_moment_wins_over_a_rollback_to_the_configuration(monkeypatch):
+    """On PostgreSQL both transactions run at once, until one of them holds the pointer."""
+    flow = drafts.create("Home", POPULAR, "ada")
+    first, held = activate(flow.pk, None, "", "ada"), active.held_version
+
+    def held_later():
+        activate(flow.pk, 1, "again", "grace")
+        return held()
+
+    monkeypatch.setattr(active, "held_version", held_later)
+    with pytest.raises(Conflict, match=r"grace has activated version 1 of Home since then"):
+        roll_back(first.pk, "ada")
+
+
+def test_to_hold_a_flow_is_one_look(flow, django_assert_num_queries):
+    """Deleted between a look and another, it would not be missing but the server's fault."""
+    with django_assert_num_queries(1):
+        drafts.locked(flow.pk)
+    with pytest.raises(NotFound, match="There is no flow 9999"):
+        drafts.locked(9999)
