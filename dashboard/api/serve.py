@@ -33,6 +33,8 @@ from recflow.data.records import MAX_ID, FeedbackRecord
 from recflow.engine.executor import steps_of, whole_trail
 
 PREFIX = "/api/recommend/"
+#: Characters of an address whose answer is kept; memory is counted by answers, not by what was asked.
+LONGEST_KEPT = 1_024
 
 _DELAY = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h)")
 _UNIT_US = {"ns": 1e-3, "us": 1.0, "µs": 1.0, "μs": 1.0, "ms": 1e3, "s": 1e6, "m": 6e7, "h": 3.6e9}
@@ -124,7 +126,7 @@ async def _recommend(scope: dict[str, Any]) -> tuple[Headers, bytes]:
         with kept_here.asking(asked.question.user_id) as asking:
             kept, source = await _made(asked, position)
             metrics.answers.add(source)
-            if asked.is_plain:
+            if asked.is_plain and len(scope["path"]) + len(scope["query_string"]) <= LONGEST_KEPT:
                 kept_here.keep(asking, place, kept)
     else:
         metrics.answers.add("memory")

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from dashboard.serving.rows import Mark, Position, Rows
 from dashboard.store import now_us
 
-#: Answers kept; some hundred bytes each.
+#: Answers kept, usually of some hundred bytes each; and their bytes, for one of a thousand items has 40,000.
 MAX_KEPT = 50_000
+MAX_BYTES = 64 * 1024 * 1024
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -51,6 +52,7 @@ class Memory:
         self._position: Position | None = None
         self._catching_up = asyncio.Lock()
         self._kept: dict[Hashable, Kept] = {}
+        self._n_bytes = 0
         self._user_of: dict[Hashable, str] = {}
         self._places: dict[str, set[Hashable]] = {}
         self._asking: set[Asking] = set()
@@ -89,7 +91,10 @@ class Memory:
         """Keep the answer to a question, if nothing has been written since that it depends on."""
         if not asking.is_current:
             return
-        if place not in self._kept and len(self._kept) >= MAX_KEPT:
+        if place in self._kept:
+            self._drop(place)
+        self._n_bytes += len(kept.body)
+        while self._kept and (len(self._kept) >= MAX_KEPT or self._n_bytes > MAX_BYTES):
             self._drop(next(iter(self._kept)))
         self._kept[place] = kept
         self._user_of[place] = asking.user_id
@@ -102,6 +107,7 @@ class Memory:
                 asking.is_current = False
         if user_ids is None:
             self._kept.clear()
+            self._n_bytes = 0
             self._user_of.clear()
             self._places.clear()
         else:
@@ -110,7 +116,7 @@ class Memory:
                     self._drop(place)
 
     def _drop(self, place: Hashable) -> None:
-        del self._kept[place]
+        self._n_bytes -= len(self._kept.pop(place).body)
         user_id = self._user_of.pop(place)
         places = self._places[user_id]
         places.remove(place)

@@ -388,6 +388,24 @@ class TestMemory:
                 memory.keep(asking, place, Kept([], place.encode(), now_us() + HOUR))
         assert [memory.find(place) is not None for place in "abc"] == [False, True, True]
 
+    async def test_long_answers_take_the_place_of_several(self, shop, monkeypatch):
+        """At most 10 bytes: 4 + 4, then 6 push one out; made anew with 2 it leaves room for 4."""
+        monkeypatch.setattr(memory_module, "MAX_BYTES", 10)
+        memory = serve.memory()
+        found = []
+        for place, size in [("a", 4), ("b", 4), ("c", 6), ("c", 2), ("d", 4), ("e", 4)]:
+            with memory.asking("ann") as asking:
+                memory.keep(asking, place, Kept([], b"x" * size, now_us() + HOUR))
+            found.append("".join(name for name in "abcde" if memory.find(name) is not None))
+        assert found == ["a", "ab", "bc", "bc", "bcd", "cde"]
+
+    async def test_the_answer_to_a_very_long_address_is_not_kept(self, shop, anew, get):
+        long = f"ann?n=1&padding={'x' * serve.LONGEST_KEPT}"
+        await get(long)
+        kept = serve.memory()._kept
+        assert not any(b"padding" in place[1] for place in kept)
+        assert kept  # the short one's is
+
     async def test_versions_of_the_answer_and_pages_are_told_apart(self, activate, ids):
         await a(prepare, await a(activate, drawing()))
         assert await ids("ann?n=1") == ["m5"]
