@@ -35,12 +35,12 @@ class PreviewConsumer(SharedFlow, AsyncWebsocketConsumer):
         await self.accept()
 
     async def disconnect(self, code: int) -> None:
-        await self.leave_flow()
         for run_id, pump in self.pumps.items():
             pump.cancel()
             live = runs.find(run_id)
             if live is not None and not live.is_over:
                 runs.cancel_unless_watched(live, UNWATCHED_S)
+        await self.leave_flow()  # last, for a channel layer that is away fails it
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         self.hear_browser()
@@ -72,12 +72,16 @@ class PreviewConsumer(SharedFlow, AsyncWebsocketConsumer):
 
     async def _start(self, message: dict[str, Any]) -> None:
         request_id = str(message.get("request_id", ""))
+        categories = message.get("categories") or []
+        if not isinstance(categories, list):
+            await self._reject(request_id, f"categories must be a list, got {str(categories)[:64]!r}")
+            return
         try:
             live = await runs.start(
                 message.get("flow"),
                 str(message.get("user_id", "")),
                 n=_count(message.get("n", 10)),
-                categories=[str(name) for name in message.get("categories") or []],
+                categories=[str(name) for name in categories],
                 until=message.get("until"),
                 request_id=request_id,
                 what_if=WhatIf.read(message.get("what_if")),
@@ -102,7 +106,8 @@ class PreviewConsumer(SharedFlow, AsyncWebsocketConsumer):
         if live is None:
             await self._reject(None, "This run is over and forgotten; press Run again", code="gone")
             return
-        self._watch(live, after_seq=int(message.get("after_seq") or 0))
+        after_seq = message.get("after_seq")
+        self._watch(live, after_seq=max(after_seq, 0) if isinstance(after_seq, int) else 0)
 
     async def _explain(self, message: dict[str, Any]) -> None:
         live = runs.find(str(message.get("run_id")))
@@ -122,6 +127,7 @@ class PreviewConsumer(SharedFlow, AsyncWebsocketConsumer):
     def _watch(self, live: runs.LiveRun, after_seq: int) -> None:
         if (old := self.pumps.pop(live.run_id, None)) is not None:
             old.cancel()
+        self.pumps = {run_id: pump for run_id, pump in self.pumps.items() if not pump.done()}
         self.pumps[live.run_id] = asyncio.create_task(self._pump(live, after_seq))
 
     async def _pump(self, live: runs.LiveRun, sent: int) -> None:

@@ -210,9 +210,11 @@ def restore(flow_id: int, number: int, author: str) -> Draft:
 
 
 def checked_note(note: str) -> str:
-    """Raises BadRequest when the note is too long."""
+    """Raises BadRequest when the note is too long, or cannot be kept."""
     if len(note) > NOTE_LENGTH:
         raise BadRequest(f"A note may have {NOTE_LENGTH} characters, got {len(note):,}")
+    if "\0" in note:
+        raise BadRequest(f"A note may not hold a null character, got {note[:80]!r}")
     return note
 
 
@@ -251,8 +253,9 @@ def _store(flow: Flow, drawing: documents.Flow, author: str) -> Draft:
 
 def _checked_name(name: str) -> str:
     name = name.strip()
-    if not 1 <= len(name) <= documents.MAX_NAME or "/" in name:
+    if not 1 <= len(name) <= documents.MAX_NAME or "/" in name or "\0" in name:
         raise BadRequest(
-            f'The name of a flow has 1 to {documents.MAX_NAME} characters and no "/", got {name[:80]!r}'
+            f'The name of a flow has 1 to {documents.MAX_NAME} characters, none of them "/" or null, '
+            f"got {name[:80]!r}"
         )
     return name

@@ -104,6 +104,14 @@ class LiveRun:
 _live: dict[str, LiveRun] = {}
 
 
+def check_user_id(user_id: str) -> None:
+    """Raises FlowError for an id that no user can have."""
+    if len(user_id) > MAX_USER_ID:
+        raise FlowError(f"A user ID has at most {MAX_USER_ID} characters, got {len(user_id):,}")
+    if "\0" in user_id:  # PostgreSQL cannot even be asked for it
+        raise FlowError(f"A user ID may not hold a null character, got {user_id!r}")
+
+
 def load_user(user_id: str) -> tuple[Snapshot, UserHistory]:
     """The newest snapshot and the user's feedback as of now; for use in a thread."""
     snapshot = store.snapshot()
@@ -126,13 +134,12 @@ async def start(
     the run that was begun.
 
     Raises:
-        FlowError: the document is no flow, the user id is too long, or ``what_if`` names what is not there.
+        FlowError: the document is no flow, no user can have that id, or ``what_if`` names what is not there.
         Rejected: the flow has blocking problems.
     """
     if (begun := _begun(request_id)) is not None:
         return begun
-    if len(user_id) > MAX_USER_ID:
-        raise FlowError(f"A user ID has at most {MAX_USER_ID} characters, got {len(user_id):,}")
+    check_user_id(user_id)
     flow = load_flow(document)
     await sync_to_async(refuse, thread_sensitive=False)(flow, until)
     snapshot, history = await sync_to_async(load_user, thread_sensitive=False)(user_id)

@@ -20,7 +20,10 @@ class StrictJson(Parser):
     """Ninja's parser with our sentences; bodies may come packed as gzip or deflate."""
 
     def parse_body(self, request: HttpRequest) -> DictStrAny:
-        return read_json(request)
+        body = read_json(request)
+        if (place := place_of_null(body)) is not None:
+            raise BadRequest(f"{place or 'The body'} may not hold a null character", field=place)
+        return body
 
 
 def unwrapped(error: HttpError) -> RecflowError:
@@ -52,6 +55,23 @@ def parse_json(body: bytes, kind: str, encoding: str) -> Any:
         return orjson.loads(_unpacked(body, encoding.lower()))
     except orjson.JSONDecodeError as error:
         raise BadRequest(f"The body is not JSON: {error}") from error
+
+
+def place_of_null(body: Any) -> str | None:
+    """Where, as ``nodes.0.name``, a text or a name holds the one character that PostgreSQL cannot keep."""
+    left = [("", body)]
+    while left:
+        place, value = left.pop()
+        if isinstance(value, str):
+            if "\0" in value:
+                return place
+        elif isinstance(value, dict):
+            if any("\0" in name for name in value):
+                return place
+            left += [(f"{place}.{name}".lstrip("."), inner) for name, inner in value.items()]
+        elif isinstance(value, list):
+            left += [(f"{place}.{number}".lstrip("."), inner) for number, inner in enumerate(value)]
+    return None
 
 
 def _unpacked(body: bytes, encoding: str) -> bytes:

@@ -78,8 +78,7 @@ def scene(
         FlowError: those settings are wrong, or there are too many candidates.
         UnknownItem: not one candidate is known.
     """
-    if len(user_id) > runs.MAX_USER_ID:
-        raise FlowError(f"A user ID has at most {runs.MAX_USER_ID} characters, got {len(user_id):,}")
+    runs.check_user_id(user_id)
     if items is not None and len(items) > MAX_CANDIDATES:
         raise FlowError(f"A preview has at most {MAX_CANDIDATES} candidates, got {len(items):,}")
     try:

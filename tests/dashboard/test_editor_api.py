@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from dashboard import drafts
+from dashboard.errors import BadRequest
 from dashboard.models import Activation, ActiveVersion, FlowVersion
 from recflow.nodes.starters import STARTERS
 
@@ -325,3 +326,31 @@ def test_a_change_needs_the_csrf_token(db):
         "This page is too old to save: reload it and repeat what you did",
     )
     assert client.get("/api/flows").json() == []
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        ({"name": "Ho\0me"}, "name"),
+        ({"name": "Home", "document": with_name(POPULAR, POPULAR["nodes"][1]["id"], "a\0")}, "nodes.1.name"),
+        ({"name": "Home", "document": POPULAR | {"some\0thing": 1}}, "document"),
+    ],
+)
+def test_what_postgresql_cannot_keep_is_refused_by_its_place(editor, body, place):
+    """Text columns take no null character, and neither does the JSON of jobs that speak of the drawing."""
+    status, said = send(editor, "post", "/api/flows", body)
+    assert status == 400
+    assert said["field"].endswith(place)
+    assert said["message"] == f"{said['field']} may not hold a null character"
+
+
+def test_a_backslash_and_letters_that_look_like_a_null_character_are_kept(editor):
+    named = with_name(POPULAR, POPULAR["nodes"][1]["id"], "\\u0000")
+    _, made = send(editor, "post", "/api/flows", {"name": "Home", "document": named})
+    assert made["draft"]["document"]["nodes"][1]["name"] == "\\u0000"
+
+
+@pytest.mark.parametrize(("name", "note"), [("a\0b", ""), ("Home", "no\0te")])
+def test_names_and_notes_that_come_otherwise_are_looked_at_too(name, note):
+    with pytest.raises(BadRequest, match="null"):
+        drafts.keep(drafts.create(name, POPULAR, "ada").pk, note, 1, "ada")

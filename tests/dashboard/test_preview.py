@@ -3,13 +3,14 @@
 import asyncio
 import json
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 
 import pytest
 from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from django.contrib.auth.models import AnonymousUser
 
-from dashboard import runs
+from dashboard import consumers, runs
 from dashboard.catalogue import writing
 from dashboard.consumers import PreviewConsumer
 from recflow.data.records import FeedbackRecord, ItemRecord, UserRecord
@@ -130,6 +131,8 @@ async def test_feedback_posted_a_moment_ago_is_in_the_next_run(rows):
         ({"flow": None}, "A flow document is a JSON object, got null"),
         ({"flow": {**FLOW, "format": 99}}, "has format 99"),
         ({"flow": FLOW, "user_id": "x" * 10_000}, "at most 256 characters, got 10,000"),
+        ({"flow": FLOW, "user_id": "a\0b"}, "A user ID may not hold a null character, got 'a\\x00b'"),
+        ({"flow": FLOW, "categories": 5}, "categories must be a list, got '5'"),
         ({"flow": FLOW, "until": "nowhere"}, "no node 'nowhere'"),
     ],
 )
@@ -291,3 +294,31 @@ async def test_why_an_item_is_missing_is_answered_from_the_record_of_the_run(row
 async def test_a_stranger_on_the_network_may_not_open_the_socket():
     async with browser("203.0.113.9") as socket:
         assert socket is None
+
+
+@pytest.mark.parametrize("after_seq", ["x", -3, None, [1]])
+async def test_a_run_that_is_resumed_from_nowhere_is_told_from_its_beginning(rows, after_seq):
+    async with browser() as socket:
+        await socket.say(type="run", flow=FLOW, user_id="ann")
+        told = await socket.hear("run.finished")
+        await socket.say(type="resume", run_id=told[0]["run_id"], after_seq=after_seq)
+        again = await socket.hear("run.finished")
+    assert [event["seq"] for event in again] == [event["seq"] for event in told]
+
+
+async def test_a_channel_layer_that_is_away_lets_no_run_go_on_for_nobody(rows, monkeypatch):
+    watched = []
+    monkeypatch.setattr(consumers.runs, "cancel_unless_watched", lambda live, after_s: watched.append(live))
+    live = SimpleNamespace(is_over=False)
+    monkeypatch.setattr(consumers.runs, "find", lambda run_id: live)
+
+    async def away(self):
+        raise ConnectionError("Redis is away")
+
+    monkeypatch.setattr(consumers.PreviewConsumer, "leave_flow", away)
+    tab, pump = consumers.PreviewConsumer(), asyncio.create_task(asyncio.sleep(60))
+    tab.pumps = {"r1": pump}
+    with pytest.raises(ConnectionError):
+        await tab.disconnect(1001)
+    await asyncio.wait([pump], timeout=5)
+    assert (watched, pump.cancelled()) == ([live], True)
