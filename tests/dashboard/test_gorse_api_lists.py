@@ -10,7 +10,7 @@ from dashboard import activation, drafts, runs
 from dashboard.catalogue import writing
 from recflow.data.records import FeedbackRecord, ItemRecord, UserRecord
 
-pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
+pytestmark = [pytest.mark.django_db(databases="__all__", transaction=True), pytest.mark.usefixtures("models")]
 
 DAY = 86_400_000_000
 

@@ -10,17 +10,12 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from dashboard import activation, drafts, runs
+from dashboard import activation, drafts
 from dashboard.jobs import ledger, prepared
 from dashboard.models import Job
 from recflow.nodes.starters import STARTERS
 
-pytestmark = pytest.mark.django_db(databases="__all__")
-
-
-@pytest.fixture(autouse=True)
-def models(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs.models, "folder", tmp_path)
+pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.usefixtures("models")]
 
 
 @pytest.fixture

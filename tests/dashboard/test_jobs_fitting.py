@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from dashboard import activation, drafts, runs
+from dashboard import activation, drafts
 from dashboard.catalogue import writing
 from dashboard.jobs import fitting, ledger, planning, runner, snapshots
 from dashboard.models import Job
@@ -19,7 +19,7 @@ from recflow.engine.flow import load_flow
 from recflow.engine.registry import FITTERS
 from recflow.nodes.starters import STARTERS
 
-pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
+pytestmark = [pytest.mark.django_db(databases="__all__", transaction=True), pytest.mark.usefixtures("models")]
 
 CLASSIC = STARTERS["classic"].document
 FLOW = load_flow(CLASSIC)
@@ -36,13 +36,6 @@ class AtOnce(Executor):
         except Exception as error:
             future.set_exception(error)
         return future
-
-
-@pytest.fixture(autouse=True)
-def models(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs.models, "folder", tmp_path / "models")
-    monkeypatch.setattr(runs.models, "_loaded", {})
-    return runs.models
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import gzip
 import json
 import os
 import re
-import shutil
 import time
 from datetime import UTC, datetime
 from html import unescape
@@ -37,7 +36,7 @@ from dashboard.views.labels import labels_text
 from recflow.data.feedback import FeedbackRule, FeedbackRules
 from recflow.data.records import FeedbackRecord, ItemRecord, UserRecord
 
-pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
+pytestmark = [pytest.mark.django_db(databases="__all__", transaction=True), pytest.mark.usefixtures("models")]
 
 DAY = 86_400_000_000
 EVIL = "<script>alert(1)</script>"
@@ -177,7 +176,6 @@ def test_the_overview_lists_what_most_people_like_and_what_came_last(shop):
 
 
 def test_a_missing_model_and_a_failed_job_need_attention(shop):
-    shutil.rmtree(runs.models.folder, ignore_errors=True)  # other tests fit models too
     activate(drawing())
     Job.objects.create(kind="fit", key="k", title="Train something", state="failed", error="It broke.")
     html = get(shop, "/")
