@@ -4,14 +4,14 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import urllib.request
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.server_process import ServerProcess, environment
+
 sys.path.insert(0, str(Path(__file__).parent))  # the drawings in flows.py are shared by the test files
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = [
@@ -40,50 +40,13 @@ def need(reason):
     (pytest.fail if os.environ.get("RECFLOW_ALL_TESTS") else pytest.skip)(reason)
 
 
-class Server:
+class Server(ServerProcess):
     """The playground as a user starts it, with a data folder and more environment of its own."""
 
     def __init__(self, folder, **more):
-        config = folder / "config.toml"
-        config.touch()
-        self.log = folder / "log"
-        environment = {
-            k: v
-            for k, v in os.environ.items()
-            if not k.startswith(("RECFLOW_", "OPENAI_", "GORSE_", "DJANGO_"))
-        }
-        environment |= {
-            "RECFLOW_DATA_DIR": str(folder),
-            "RECFLOW_CONFIG": str(config),
-            "PYTHONUNBUFFERED": "1",
-        } | more
-        self.environment = environment  # for other commands on the same data
-        command = [sys.executable, str(ROOT / "manage.py"), "playground", "--port", "0"]
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen(
-                command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT
-            )
-        self.url = self._address()
-
-    def _address(self):
-        for _ in range(1200):
-            if found := re.search(r"RecFlow is at (http://\S+)", self.log.read_text()):
-                return found[1]
-            if self.process.poll() is not None:
-                break
-            try:
-                self.process.wait(0.1)
-            except subprocess.TimeoutExpired:
-                continue
-        pytest.fail(f"The server did not start:\n{self.log.read_text()}")
-
-    def stop(self):
-        self.process.terminate()
-        try:
-            return self.process.wait(15)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            raise
+        self.environment = environment(folder, **more)  # for other commands on the same data
+        super().__init__("playground", environment=self.environment, log=folder / "log")
+        self.url = self.address()
 
     def get(self, path):
         with urllib.request.urlopen(self.url + path, timeout=20) as answer:

@@ -7,8 +7,10 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT, Server
+from conftest import Server
 from flows import flow, node
+
+from tests.server_process import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

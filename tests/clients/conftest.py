@@ -1,16 +1,13 @@
 """A real server process, started as in production, with a key and with a flow out of its config.toml."""
 
 import os
-import re
-import subprocess
-import sys
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.server_process import ServerProcess, environment
+
 API_KEY = "clients-key"
 ADMIN_KEY = "admin-key"
 CONFIG = f"""
@@ -51,41 +48,14 @@ def need():
     return pytest.fail if os.environ.get("RECFLOW_ALL_TESTS") else pytest.skip
 
 
-class Server:
+class Server(ServerProcess):
     """``manage.py serve`` with a data folder of its own."""
 
     def __init__(self, folder):
-        config = folder / "config.toml"
-        config.write_text(CONFIG)
-        self.log = folder / "log"
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("RECFLOW_", "OPENAI_", "GORSE_", "DJANGO_", "DATABASE_", "REDIS_"))
-        }
-        environment |= {
-            "RECFLOW_DATA_DIR": str(folder),
-            "RECFLOW_CONFIG": str(config),
-            "PYTHONUNBUFFERED": "1",
-        }
-        command = [sys.executable, str(ROOT / "manage.py"), "serve", "--port", "0"]
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen(
-                command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT
-            )
-        self.url = self._address()
-
-    def _address(self):
-        for _ in range(600):
-            if found := re.search(r"RecFlow is at (http://\S+)", self.log.read_text()):
-                return found[1]
-            if self.process.poll() is not None:
-                break
-            try:
-                self.process.wait(0.1)
-            except subprocess.TimeoutExpired:
-                continue
-        pytest.fail(f"The server did not start:\n{self.log.read_text()}")
+        variables = environment(folder)
+        (folder / "config.toml").write_text(CONFIG)
+        super().__init__("serve", environment=variables, log=folder / "log")
+        self.url = self.address()
 
     def request(self, method, path, body=None, **headers):
         """Status and bytes of one answer."""
@@ -97,14 +67,6 @@ class Server:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()
-
-    def stop(self):
-        self.process.terminate()
-        try:
-            self.process.wait(15)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            raise
 
 
 @pytest.fixture(scope="session")

@@ -29,8 +29,8 @@ import pytest
 from recflow.engine.flow import load_flow
 from recflow.nodes.starters import STARTERS
 from tests import private_servers
+from tests.server_process import ROOT, environment
 
-ROOT = Path(__file__).resolve().parents[2]
 KILLS = int(os.environ.get("RECFLOW_KILLS", "12"))
 SEED = int(os.environ.get("RECFLOW_KILL_SEED", "0"))
 PATIENCE_S = 30.0
@@ -51,20 +51,12 @@ class Server:
 
     def __init__(self, folder: Path, database_url: str = "") -> None:
         self.folder, self.database_url = folder, database_url
-        (folder / "config.toml").touch()
-        ours = ("RECFLOW_", "DJANGO_", "GORSE_", "OPENAI_", "DATABASE_", "REDIS_")
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-        environment |= {
-            "RECFLOW_DATA_DIR": str(folder),
-            "RECFLOW_CONFIG": str(folder / "config.toml"),
-            "PYTHONPATH": str(ROOT),
-            **({"DATABASE_URL": database_url} if database_url else {}),
-        }
+        given = {"DATABASE_URL": database_url} if database_url else {}
         self.log = (folder / "log").open("w")
         self.process = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("server.py"))],
             cwd=ROOT,
-            env=environment,
+            env=environment(folder, PYTHONPATH=str(ROOT), **given),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.log,

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import httpx
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.server_process import ROOT, ServerProcess, environment
+
 ADMIN_KEY, NAME, PASSWORD = "admin-key", "ada", "long-enough-1815"
 CONFIG = f"""
 [master]
@@ -46,26 +44,14 @@ class Web:
     """``manage.py serve`` in a process of its own."""
 
     def __init__(self, shop, name, *options):
-        self._log = shop.folder / f"{name}.log"
-        with self._log.open("w") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, str(ROOT / "manage.py"), "serve", "--port", "0", *options],
-                cwd=ROOT,
-                env=shop.environment,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+        self._process = ServerProcess(
+            "serve", *options, environment=shop.environment, log=shop.folder / f"{name}.log"
+        )
         self.client = None
 
     def wait(self):
         """Until it answers."""
-        for _ in range(int(PATIENCE_S / 0.05)):
-            if found := re.search(r"RecFlow is at (http://\S+)", self._log.read_text()):
-                self.client = httpx.Client(base_url=found[1], timeout=PATIENCE_S, trust_env=False)
-                return
-            assert self.process.poll() is None, self._log.read_text()
-            threading.Event().wait(0.05)
-        pytest.fail(self._log.read_text())
+        self.client = httpx.Client(base_url=self._process.address(), timeout=PATIENCE_S, trust_env=False)
 
     def ask(self, method, path, **given):
         """The answer, which has to be one."""
@@ -91,8 +77,7 @@ class Web:
     def stop(self):
         if self.client is not None:
             self.client.close()
-        self.process.terminate()
-        self.process.wait(PATIENCE_S)
+        self._process.stop()
 
 
 class Shop:
@@ -100,15 +85,9 @@ class Shop:
 
     def __init__(self, folder, **variables):
         self.folder = folder
+        given = {name: value for name, value in variables.items() if value}
+        self.environment = environment(folder, **given)
         (folder / "config.toml").write_text(CONFIG)
-        ours = ("RECFLOW_", "DJANGO_", "GORSE_", "OPENAI_", "DATABASE_", "REDIS_")
-        self.environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-        self.environment |= {
-            "RECFLOW_DATA_DIR": str(folder),
-            "RECFLOW_CONFIG": str(folder / "config.toml"),
-            "PYTHONUNBUFFERED": "1",
-            **{name: value for name, value in variables.items() if value},
-        }
         self.database_url, self.redis_url = variables["DATABASE_URL"], variables["REDIS_URL"]
         self.flow = None
         self._import()
