@@ -16,6 +16,7 @@ from dashboard.access import allow
 from dashboard.errors import BadRequest
 from dashboard.outside import call_log, preview
 from dashboard.outside.directory import current_soon
+from dashboard.what_if import WhatIf
 from recflow.nodes.outside import endpoint_problem
 
 router = Router()
@@ -30,6 +31,7 @@ class Shown(Schema):
         items: candidates by id, best first; without them the newest that the user has not seen.
         sources: item id -> names of the nodes that proposed it.
         data_source: settings of the flow's Data Source, which say what positive feedback is.
+        what_if: as in a run: feedback added or left out, or somebody without a name.
     """
 
     settings: dict[str, Any]
@@ -37,6 +39,7 @@ class Shown(Schema):
     items: list[str] | None = None
     sources: dict[str, list[str]] = Field(default_factory=dict)
     data_source: dict[str, Any] = Field(default_factory=dict)
+    what_if: WhatIf | None = None
 
 
 class Pasted(Shown):
@@ -151,4 +154,4 @@ async def _settings(node_type: str, raw: dict[str, Any]) -> tuple[Any, list[dict
 
 async def _scene(body: Shown) -> preview.Scene:
     make = sync_to_async(preview.scene, thread_sensitive=False)
-    return await make(body.user_id, body.items, body.sources, body.data_source)
+    return await make(body.user_id, body.items, body.sources, body.data_source, body.what_if)

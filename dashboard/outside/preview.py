@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from dashboard import runs
 from dashboard.outside.directory import current_soon, outside_for
 from dashboard.store import now_us
+from dashboard.what_if import WhatIf
 from recflow.engine.check import check
 from recflow.engine.context import RunContext, RunRequest
 from recflow.engine.flow import load_flow
@@ -65,7 +66,11 @@ class Scene:
 
 
 def scene(
-    user_id: str, items: Sequence[str] | None, sources: Mapping[str, Sequence[str]], source: Mapping[str, Any]
+    user_id: str,
+    items: Sequence[str] | None,
+    sources: Mapping[str, Sequence[str]],
+    source: Mapping[str, Any],
+    what_if: WhatIf | None = None,
 ) -> Scene:
     """Blocks; call it in a thread.
 
@@ -73,9 +78,11 @@ def scene(
         items: candidates by id, best first; None takes the newest that the user has not seen.
         sources: item id -> names of the nodes that proposed it.
         source: settings of the Data Source.
+        what_if: what the user did beside, or did not do, in this preview.
 
     Raises:
-        FlowError: those settings are wrong, or there are too many candidates.
+        FlowError: those settings are wrong, there are too many candidates, or ``what_if`` names what is not
+            there.
         UnknownItem: not one candidate is known.
     """
     runs.check_user_id(user_id)
@@ -86,11 +93,15 @@ def scene(
     except ValidationError as error:
         raise FlowError(f"The settings of the Data Source are wrong: {error.errors()[0]['msg']}") from error
     snapshot, history = runs.load_user(user_id)
+    now = now_us()
+    if what_if is not None:
+        drawn = load_flow({"nodes": [{"id": "s", "type": "data-source", "settings": dict(source)}]})
+        history = what_if.applied(history, drawn, snapshot, now)
     ctx = RunContext(
         source="preview",
         node_id="preview",
         node_name="Preview",
-        request=RunRequest(history, now=now_us()),
+        request=RunRequest(history, now=now),
         snapshot=snapshot,
         options=RunOptions(),
         user=None,

@@ -388,6 +388,37 @@ def with_settings(**settings):
     return PROMPT | {"settings": PROMPT["settings"] | settings}
 
 
+async def test_the_prompt_is_shown_for_the_user_as_the_preview_supposes_them(client, server, rows):
+    await set_up(client, server)
+    body = PROMPT | {"items": ["m1", "m2"], "data_source": {"positive": ["like"]}}
+    liked = {"add": [{"item_id": "m3", "sense": "positive"}]}
+    told = {}
+    for name, what_if in {
+        "as it is": None,
+        "more": liked,
+        "less": {"remove": [{"item_id": "m4", "type": "like"}]},
+        "nobody": liked | {"anonymous": True},
+    }.items():
+        _, shown = await send(client, "post", "/api/preview/prompt", body | {"what_if": what_if})
+        text = shown["messages"][1]["content"]
+        told[name] = ["- Movie 3" in text, "- Movie 4" in text]
+    assert told == {
+        "as it is": [False, True],
+        "more": [True, True],
+        "less": [False, False],
+        "nobody": [True, False],
+    }
+
+
+async def test_a_prompt_for_what_cannot_be_supposed_is_refused(client, server, rows):
+    await set_up(client, server)
+    never = PROMPT | {"what_if": {"remove": [{"item_id": "m1", "type": "like"}]}}
+    status, said = await send(client, "post", "/api/preview/prompt", never)
+    assert (status, said["message"]) == (422, "ann has no feedback 'like' on 'm1' to leave out")
+    status, said = await send(client, "post", "/api/preview/prompt", PROMPT | {"what_if": {"ad": []}})
+    assert (status, said["field"]) == (422, "what_if.ad")
+
+
 async def test_the_prompt_is_shown_for_a_user_without_asking_anybody(client, server, rows):
     await set_up(client, server)
     await send(client, "put", "/api/settings/prices", {"model": "m", "input": 10, "output": 100})

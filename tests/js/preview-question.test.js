@@ -39,3 +39,17 @@ test("lists of several inputs are not taken for the one that they become", () =>
   const of = { flow: two, run: { ...run, flow: two, nodes: { a: { top: [{ item_id: "x" }] } } }, userId: "ann" };
   assert.equal("items" in questionOf(two.nodes[3], {}, of, types), false);
 });
+
+test("what is supposed of the user goes along, and candidates of another supposition do not", () => {
+  const whatIf = { anonymous: false, add: [{ item_id: "x", title: "X", sense: "positive", time: "t" }], remove: [] };
+  assert.deepEqual(ask({ whatIf }).what_if, { anonymous: false, add: [{ item_id: "x", sense: "positive", time: "t" }], remove: [] });
+  assert.equal("items" in ask({ whatIf }), false); // the run was for the user as they are
+  assert.deepEqual(ask({ whatIf, run: { ...run, whatIf } }).items, ["y", "x"]);
+  assert.equal("what_if" in ask(), false);
+});
+
+test("a session without a name is asked for nobody, whoever was chosen before", () => {
+  const whatIf = { anonymous: true, add: [], remove: [] };
+  const question = ask({ whatIf, run: { ...run, userId: "", whatIf } });
+  assert.deepEqual([question.user_id, question.what_if.anonymous, question.items], ["", true, ["y", "x"]]);
+});

@@ -1,21 +1,25 @@
 /** For whom, and for which candidates, a node's prompt or request is shown: what the last run knows of them. Pure. */
 import { indexed } from "./flow-index.js";
+import { isSame } from "./equality.js";
 import { nameOf } from "./node-types.js";
+import { AS_IT_IS, told } from "./what-if.js";
 
 const MOST = 500; // candidates that the server shows a prompt for
 
 /**
  * @param {object} node whose settings are shown
  * @param {object} settings its settings, kind included
- * @param {{flow: object, run: object|null, userId: string}} scene the drawing, its last run, the user of the preview
+ * @param {{flow: object, run: object|null, userId: string, whatIf?: import("./what-if.js").WhatIf}} scene the drawing, its last run, the user of the preview and what they did otherwise
  */
-export function questionOf(node, settings, { flow, run, userId }, types) {
-  const user = userId.trim();
-  const items = run && run.userId === user ? incoming(node, flow, run) : null;
+export function questionOf(node, settings, { flow, run, userId, whatIf = AS_IT_IS }, types) {
+  const user = whatIf.anonymous ? "" : userId.trim();
+  const otherwise = told(whatIf);
+  const items = run && run.userId === user && isSame(told(run.whatIf ?? AS_IT_IS), otherwise) ? incoming(node, flow, run) : null;
   return {
     settings,
     user_id: user,
     data_source: sourceSettings(flow, types),
+    ...(otherwise && { what_if: otherwise }),
     ...(items && { items, sources: proposersOf(items, run, types) }),
   };
 }

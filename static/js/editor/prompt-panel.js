@@ -6,6 +6,7 @@ import { Order, Dropped } from "./ranking-order.js";
 import { Messages, RankingOutcome, StatusLine } from "./ranking-outcome.js";
 import { useEditor, useEditorState } from "./store.js";
 import { useAsked, useQuestion, useShown } from "./use-preview.js";
+import { marked, whom } from "./what-if.js";
 import { counted, money } from "./wording.js";
 
 const PARTS = [["rules", "Rules"], ["history", "History"], ["candidates", "Candidates"], ["answer", "Answer"]];
@@ -17,6 +18,8 @@ export function PromptPanel({ node, type, hints, onProblems }) {
   const sent = useAsked();
   const read = useAsked();
   const [pasting, setPasting] = useState(false);
+  const whatIf = useEditorState((state) => state.whatIf);
+  const changes = marked(whatIf);
   const maySend = useEditorState((state) => !state.readOnly);
   useEffect(() => onProblems(shown?.problems ?? []), [shown]);
   useEffect(() => () => onProblems([]), []);
@@ -30,7 +33,7 @@ export function PromptPanel({ node, type, hints, onProblems }) {
   const blocked = shown?.problems.length > 0;
   return html`<section className="preview-panel" aria-label="Preview of the prompt" aria-busy=${waiting} data-testid="prompt-panel">
     <header className="preview-head"><h3>Prompt</h3>
-      <span className="preview-for">${question.user_id ? html`for ${question.user_id}` : "for somebody without history: choose a user below the canvas"}</span></header>
+      <span className="preview-for">${question.user_id || whatIf.anonymous ? html`for ${whom(question.user_id, whatIf)}${changes && ` (${changes})`}` : "for somebody without history: choose a user below the canvas"}</span></header>
     ${problem && html`<p className="field-problem" role="alert">${problem}</p>`}
     ${blocked && html`<${Problems} problems=${shown.problems} />`}
     ${shown?.estimate && html`<${Estimate} shown=${shown} />`}

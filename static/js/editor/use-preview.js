@@ -14,12 +14,13 @@ export function useQuestion(node, type) {
   const flow = useEditorState(shownFlow);
   const run = useEditorState((state) => state.run);
   const userId = useEditorState((state) => state.userId);
+  const whatIf = useEditorState((state) => state.whatIf);
   const last = useRef(null);
   return useMemo(() => {
-    const question = questionOf(node, effectiveSettings(type, node.settings), { flow, run, userId }, types);
+    const question = questionOf(node, effectiveSettings(type, node.settings), { flow, run, userId, whatIf }, types);
     if (!isSame(last.current, question)) last.current = question;
     return last.current;
-  }, [node.settings, flow, run, userId]);
+  }, [node.settings, flow, run, userId, whatIf]);
 }
 
 /** What money is counted in, as Settings have it; "" until that is known. */
