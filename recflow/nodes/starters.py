@@ -84,11 +84,11 @@ def _classic(name: str) -> dict[str, Any]:
             _node("recommend", "recommend", 4, 2.5),
         ],
         _edges(
-            "source > latest > merge > ranker > recommend",
-            "source > popular-week > merge",
+            "source > popular-week > merge > ranker > recommend",
             "source > collaborative > merge",
             "source > similar-items > merge",
             "source > similar-users > merge",
+            "source > latest > merge",
             "latest > fallback > recommend",
             "source > popular > fallback",
         ),

@@ -474,11 +474,11 @@ def test_a_flow_of_our_own_is_written_as_near_as_gorse_can_come():
     assert recommend["ranker"] == {
         "type": "fm",
         "recommenders": [
-            "latest",
             "non-personalized/popular this week",
             "collaborative",
             "item-to-item/liked together",
             "user-to-user/similar taste",
+            "latest",
         ],
     }
     assert recommend["fallback"] == {"recommenders": ["latest", "non-personalized/popular"]}

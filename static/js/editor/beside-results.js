@@ -1,4 +1,5 @@
 /** Beside the list: the way of the chosen item, why another is not there, the live list, or what the user did lately. */
+import { useEffect } from "react";
 import { html } from "../lib/html.js";
 import { Icon } from "../lib/icons.js";
 import { Journey } from "./journey.js";
@@ -9,6 +10,9 @@ export function Beside({ run }) {
   const traced = useEditorState((state) => state.traced);
   const explained = useEditorState((state) => state.explained);
   const compared = useEditorState((state) => state.compared);
+  useEffect(() => {
+    document.querySelector(".drawer-body").scrollTop = 0; // on a phone it stands above the list
+  }, [traced, explained, compared]);
   if (explained) return html`<aside className="beside" tabIndex="0" aria-label="Why not"><${BackToUser} /><${Explanation} explained=${explained} flow=${run.flow} /></aside>`;
   if (compared) return html`<aside className="beside" tabIndex="0" aria-label="Compared with the live version" data-testid="compared"><${BackToUser} /><${Comparison} compared=${compared} /></aside>`;
   if (traced) return html`<aside className="beside" tabIndex="0" aria-label="Journey of the item"><${BackToUser} /><h3 className="beside-title">${traced.title || traced.item_id}</h3><${Journey} item=${traced} flow=${run.flow} /></aside>`;

@@ -8,6 +8,21 @@ import { useEditor, useEditorState } from "./store.js";
 /** Room is left for what floats over the canvas: the run bar at the bottom. */
 const FIT = { padding: { top: "28px", right: "36px", bottom: "84px", left: "36px" }, maxZoom: 1 };
 
+const PHONE = 600; // a canvas narrower than this, in pixels
+const LEGIBLE = 0.62; // the zoom below which a phone shows names too small to read
+
+/** Shows the whole flow; where that would be too small to read, where it begins: the rest is a swipe away. */
+function showFlow(screen) {
+  const pane = document.querySelector(".react-flow");
+  const nodes = screen.getNodes();
+  const { width } = screen.getNodesBounds(nodes);
+  if (pane.clientWidth >= PHONE || (pane.clientWidth - 72) / width >= LEGIBLE) return screen.fitView(FIT);
+  const first = nodes.reduce((left, node) => (node.position.x < left.position.x ? node : left));
+  const middle = (pane.clientHeight - 56) / 2; // between the top and the run bar
+  const y = middle - (first.position.y + CARD.height / 2) * LEGIBLE;
+  return screen.setViewport({ x: 24 - first.position.x * LEGIBLE, y, zoom: LEGIBLE });
+}
+
 /** What other parts may ask of the canvas. */
 export function canvasControls(screen, fitted) {
   const duration = () => (matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 200);
@@ -53,7 +68,7 @@ export function useFitBesideDrawer(screen, fitted) {
     if (flow !== first.current) fitted.current = false;
   }, [flow]);
   useEffect(() => {
-    if (fitted.current) requestAnimationFrame(() => screen.fitView(FIT));
+    if (fitted.current) requestAnimationFrame(() => showFlow(screen));
   }, [open]);
 }
 
@@ -64,7 +79,7 @@ export function useReady(screen) {
   const isEmpty = useEditorState((state) => shownFlow(state).nodes.length === 0);
   useEffect(() => {
     if (document.documentElement.dataset.ready || !(initialized || isEmpty)) return;
-    if (!isEmpty) screen.fitView(FIT);
+    if (!isEmpty) showFlow(screen);
     document.documentElement.dataset.ready = "1";
     performance.mark("editor-ready");
   }, [initialized, isEmpty]);

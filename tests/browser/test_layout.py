@@ -1,0 +1,59 @@
+"""Where things stand: one left edge for every page, and an editor that a phone can show."""
+
+import pytest
+
+PAGES = ("/", "/flows", "/users", "/items", "/data", "/evaluation", "/settings", "/tasks", "/docs")
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.mark.parametrize("width", [1440, 1024, 390])
+def test_headings_stay_put_from_page_to_page(server, chromium, width):
+    page = chromium.new_page(viewport={"width": width, "height": 900})
+    try:
+        places = {}
+        for path in PAGES:
+            page.goto(server.url + path)
+            box = page.locator("main h1").bounding_box()
+            places[path] = round(box["x"]), round(box["y"])
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        assert len(set(places.values())) == 1, places
+    finally:
+        page.close()
+
+
+def test_the_page_one_is_on_is_seen_in_the_bar_of_a_phone(server, chromium):
+    page = chromium.new_page(viewport=PHONE)
+    try:
+        page.goto(server.url + "/tasks")
+        bar = page.locator(".top-nav").bounding_box()
+        entry = page.locator(".top-nav [aria-current]").bounding_box()
+        assert bar["x"] <= entry["x"] and entry["x"] + entry["width"] <= bar["x"] + bar["width"]
+    finally:
+        page.close()
+
+
+def test_a_phone_shows_where_a_wide_flow_begins_and_not_all_of_it_too_small(open_editor):
+    editor = open_editor(**PHONE)
+    source = editor.page.get_by_test_id("node-source")
+    box = source.bounding_box()
+    assert box["width"] > 120  # 200 at full size; the whole flow would leave 50
+    assert 0 < box["x"] < 40
+    editor.page.get_by_role("button", name="Fit the flow into the view").click()
+    editor.page.wait_for_function(
+        "document.querySelector('.react-flow__node').getBoundingClientRect().width < 80"
+    )
+
+
+def test_what_a_phone_asks_for_is_on_its_screen(open_editor, reader):
+    editor = open_editor(**PHONE)
+    page = editor.page
+    page.get_by_test_id("user-id").fill(reader)
+    page.get_by_test_id("run").click()
+    page.locator(".result").nth(2).click()
+    title = page.locator(".beside-title").bounding_box()
+    drawer = page.locator(".drawer-body").bounding_box()
+    assert drawer["y"] <= title["y"] < drawer["y"] + drawer["height"] - 40
+    assert page.locator(".drawer-head").bounding_box()["height"] < 90  # two lines
+    page.get_by_test_id("menu").click()
+    menu = page.locator(".popover").bounding_box()
+    assert menu["x"] >= 0 and menu["x"] + menu["width"] <= PHONE["width"]
