@@ -8,6 +8,7 @@ from django.urls import path
 from dashboard.api import (
     admin,
     bulk,
+    chatting,
     configuration,
     editor,
     feedback,
@@ -30,7 +31,7 @@ from dashboard.views.login import Login
 for part in (users, items, feedback, recommenders, health):
     gorse.api.add_router("", part.router)
 editor.api.add_router("", tasks.router)
-for part in (configuration, statistics, inspection, bulk, trying):
+for part in (configuration, statistics, inspection, bulk, trying, chatting):
     admin.api.add_router("", part.router)
 
 urlpatterns = [

@@ -1,8 +1,8 @@
-"""Gorse's endpoints that try something out before it stands in a configuration: a script, a prompt, a model.
+"""Gorse's endpoints that try something out before it stands in a configuration: a script, a prompt.
 
-What they send is sent and paid for like any other, so they take an editor or the administrator's key. Two of
-them are GETs with a script or a template in the address, as in Gorse; a link on somebody else's page must
-not make a browser that is logged in here follow it.
+What they send is sent and paid for like any other, so they take an editor or the administrator's key. They
+are GETs with a script or a template in the address, as in Gorse; a link on somebody else's page must not make
+a browser that is logged in here follow it.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from ninja import Router
 from dashboard import access
 from dashboard.active import active_flow
 from dashboard.api.admin import edit
-from dashboard.errors import BadRequest, NotAllowed, TooLarge
+from dashboard.errors import BadRequest, NotAllowed
 from dashboard.jobs.fitting import source_settings
-from dashboard.outside import asking, preview
+from dashboard.outside import preview
 from recflow.errors import RecflowError
 from recflow.nodes.records import history_records, item_record, user_record
 from recflow.sandbox import templates
@@ -28,7 +28,6 @@ router = Router(tags=["dashboard"])
 
 #: What a template is shown, as in Gorse: the newest positive feedback, and the latest items.
 FEEDBACK, ITEMS = 10, 100
-MAX_PROMPT_BYTES = 200_000
 _TEXT = "text/plain; charset=utf-8"
 #: Where a request of a browser may come from: our own pages, or somebody who typed the address.
 _OWN = {"same-origin", "none"}
@@ -76,21 +75,6 @@ def try_prompt(request: HttpRequest) -> Any:
         "query": _rendered(query, about_user),
         "documents": [_rendered(document, {"item": record}) for record in records] if document else [],
     }
-
-
-@router.post("/chat", auth=edit)
-def chat(request: HttpRequest) -> HttpResponse:
-    """What the default endpoint answers to the body, which is the prompt; in one piece."""
-    raw = request.body
-    if len(raw) > MAX_PROMPT_BYTES:
-        raise TooLarge(f"A prompt may have {MAX_PROMPT_BYTES:,} bytes, got {len(raw):,}")
-    try:
-        prompt = raw.decode()
-    except UnicodeDecodeError as error:
-        raise BadRequest("The prompt is no text in UTF-8") from error
-    if not prompt.strip():
-        raise BadRequest("The body has to be the prompt, and it is empty")
-    return HttpResponse(async_to_sync(asking.answer)(prompt), content_type=_TEXT)
 
 
 def _scene(request: HttpRequest) -> preview.Scene:

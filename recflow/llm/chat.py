@@ -7,7 +7,7 @@ and remembered for that endpoint, so only the first call pays.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any, Literal
@@ -16,7 +16,7 @@ import orjson
 
 from recflow.errors import ServiceError
 from recflow.llm.endpoint import Endpoint, ThinkingOff, capabilities_of, remember_refusal
-from recflow.llm.envelope import Completion, read_envelope
+from recflow.llm.envelope import Completion, TextReader, read_envelope
 from recflow.outbound.call import Attempt, Timing, call
 from recflow.outbound.messages import Answer, Request
 from recflow.outbound.retry import RULES, Decision, Hint
@@ -88,19 +88,30 @@ async def chat(
     messages: Sequence[Message],
     options: ChatOptions,
     *,
+    on_text: Callable[[str], None] | None = None,
     timing: Timing | None = None,
 ) -> ChatResult:
     """Asks the model once; retries, limits and deadline are the endpoint's policy.
+
+    Args:
+        on_text: told the text of the answer as it comes, which asks the service to stream it; all at the end
+            where it does not.
 
     Raises:
         ServiceError: no usable answer came; ``kind`` says why, ``history`` holds the attempts.
     """
     attempts: list[Attempt] = []
     estimate = sum(estimate_tokens(message["content"]) for message in messages)
-    payload = build_payload(endpoint, messages, options)
+    payload = build_payload(endpoint, messages, options, is_streamed=on_text is not None)
+    reader = TextReader(on_text) if on_text is not None else None
     current = Request.json(
         endpoint.url("/chat/completions"), payload, endpoint.headers, secrets=_secrets(endpoint)
     )
+
+    def note(attempt: Attempt) -> None:
+        attempts.append(attempt)
+        if reader is not None:
+            reader.start_again()
 
     def adapt(decision: Decision, _answer: Answer, request: Request) -> Request | None:
         nonlocal payload
@@ -125,7 +136,8 @@ async def chat(
                 tokens=estimate + (options.max_output_tokens or 0),
                 tokens_used=_tokens_used,
                 adapt=adapt,
-                on_attempt=attempts.append,
+                on_attempt=note,
+                on_piece=reader.feed if reader is not None else None,
                 timing=timing,
             )
         except ServiceError as error:
@@ -136,21 +148,28 @@ async def chat(
             completion = read_envelope(called.answer.body, called.answer.header("content-type") or "")
         except ServiceError as error:
             # an error that only the envelope shows has the retries that its status would have had
-            if not error.retryable or tries > RULES[error.kind].retries:
+            has_told = reader is not None and reader.has_told
+            if not error.retryable or has_told or tries > RULES[error.kind].retries:
                 error.history, error.attempts = tuple(attempts), len(attempts)
                 raise
             current = replace(current, body=orjson.dumps(payload))
             continue
+        if reader is not None and not reader.has_told:
+            on_text(completion.content)
         return _result(completion, tuple(attempts), estimate, payload)
 
 
-def build_payload(endpoint: Endpoint, messages: Sequence[Message], options: ChatOptions) -> dict[str, Any]:
+def build_payload(
+    endpoint: Endpoint, messages: Sequence[Message], options: ChatOptions, *, is_streamed: bool = False
+) -> dict[str, Any]:
     """The body of the request, without what this endpoint is known to refuse."""
     payload: dict[str, Any] = {
         "model": endpoint.model,
         "messages": _without_thinking(endpoint, [dict(message) for message in messages]),
-        "stream": False,
+        "stream": is_streamed,
     }
+    if is_streamed:
+        payload["stream_options"] = {"include_usage": True}
     if options.temperature is not None:
         payload["temperature"] = options.temperature
     if options.seed is not None:

@@ -7,7 +7,7 @@ usage may be missing or wrong, errors come with status 200, and some gateways st
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from recflow.errors import ReplyUnreadable, ServiceError
@@ -204,9 +204,7 @@ def _read_stream(text: str) -> Completion:
         choice = _first_choice(document)
         if choice is None or _index(choice) != 0:
             continue
-        delta = next(
-            (choice[name] for name in ("delta", "message") if isinstance(choice.get(name), dict)), {}
-        )
+        delta = _delta(choice)
         said, thought = _texts(delta.get("content", choice.get("text")))
         content.append(said)
         reasoning.append(_reasoning(delta) or thought)
@@ -226,6 +224,52 @@ def _read_stream(text: str) -> Completion:
         fingerprint=fingerprint,
         is_streamed=True,
     )
+
+
+def _delta(choice: Mapping) -> dict:
+    return next((choice[name] for name in ("delta", "message") if isinstance(choice.get(name), dict)), {})
+
+
+class TextReader:
+    """The text of a stream while it comes; ``read_envelope`` reads the same bytes again when all are there.
+
+    Args:
+        on_text: told each piece of the text. An answer that is no stream tells nothing.
+    """
+
+    def __init__(self, on_text: Callable[[str], None]) -> None:
+        self._on_text = on_text
+        self._line = bytearray()
+        self.has_told = False
+
+    def feed(self, piece: bytes) -> bool:
+        """Takes the next bytes; true when they held text that was told."""
+        *lines, rest = piece.split(b"\n")
+        told = False
+        for line in lines:
+            text = _text_of_line(bytes(self._line + line))
+            self._line.clear()
+            if text:
+                self._on_text(text)
+                told = self.has_told = True
+        self._line += rest
+        return told
+
+    def start_again(self) -> None:
+        """Forgets half a line of a try that failed."""
+        self._line.clear()
+
+
+def _text_of_line(line: bytes) -> str:
+    """What one event adds to the text, if the line is one."""
+    try:
+        document = json.loads(line.removeprefix(b"data:")) if line.startswith(b"data:") else None
+    except (ValueError, RecursionError):
+        return ""
+    choice = _first_choice(document) if isinstance(document, dict) else None
+    if choice is None or _index(choice) != 0:
+        return ""
+    return _texts(_delta(choice).get("content", choice.get("text")))[0]
 
 
 def _events(text: str) -> Iterator[str]:

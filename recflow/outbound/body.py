@@ -7,7 +7,7 @@ Here the decoder itself stops one byte past the cap.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import httpcore
 
@@ -20,13 +20,19 @@ _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 
 
 async def read_body(
-    response: httpcore.Response, headers: Mapping[str, str], cap: int, *, is_head: bool
+    response: httpcore.Response,
+    headers: Mapping[str, str],
+    cap: int,
+    *,
+    is_head: bool,
+    on_piece: Callable[[bytes], object] | None = None,
 ) -> bytes:
     """The decoded body.
 
     Args:
         headers: of the answer, names in lower case.
         is_head: the answer is to a HEAD request, whose length is that of a body which does not come.
+        on_piece: told each decoded piece as it comes, never more than ``cap`` bytes of them.
 
     Raises:
         ServiceError: it is longer than ``cap`` bytes (``too_large``), ends early (``cut_reply``) or comes in
@@ -46,9 +52,12 @@ async def read_body(
         )
     body = bytearray()
     async for chunk in response.aiter_stream():
-        body += chunk if decoder is None else decoder.feed(chunk)
+        piece = chunk if decoder is None else decoder.feed(chunk)
+        body += piece
         if len(body) > cap:
             raise _too_large(cap)
+        if on_piece is not None:
+            on_piece(piece)
     if decoder is not None and not decoder.is_complete:
         raise ServiceError("The compressed answer ends early.", kind="cut_reply", retryable=True)
     return bytes(body)

@@ -121,6 +121,7 @@ async def call(
     tokens_used: TokensUsed | None = None,
     adapt: Adapt | None = None,
     on_attempt: Callable[[Attempt], None] | None = None,
+    on_piece: Callable[[bytes], bool] | None = None,
     timing: Timing | None = None,
 ) -> Called:
     """Calls a service until it answers, the table says stop, or the time is over.
@@ -132,12 +133,16 @@ async def call(
         adapt: asked once per hint and parameter for a changed request (a shorter prompt, one field less).
             Returning None means it cannot be changed.
         on_attempt: told of every try as soon as it is over.
+        on_piece: told the body of an answer 200 as it comes; true when it passed something on. That cannot be
+            taken back, so nothing is tried again from then on.
 
     Raises:
         ServiceError: or one of its kin; ``kind`` is the row of the table, ``history`` the tries, and no
             text of it holds a credential.
     """
-    run = _Call(policy, request, expects, tokens, tokens_used, adapt, on_attempt, timing or Timing())
+    run = _Call(
+        policy, request, expects, tokens, tokens_used, adapt, on_attempt, on_piece, timing or Timing()
+    )
     return await run.until_settled()
 
 
@@ -162,7 +167,9 @@ class _Call:
     tokens_used: TokensUsed | None
     adapt: Adapt | None
     on_attempt: Callable[[Attempt], None] | None
+    on_piece: Callable[[bytes], bool] | None
     timing: Timing
+    has_told: bool = False
     attempts: list[Attempt] = field(default_factory=list)
     hints_used: set[tuple[Hint | None, str | None]] = field(default_factory=set)
     started: float = field(init=False)
@@ -233,7 +240,8 @@ class _Call:
         sent_at = self.timing.monotonic()
         outcome: Answer | ServiceError
         try:
-            outcome = await send(self.request, replace(self.policy.guard, total_s=max(0.001, self._left())))
+            guard = replace(self.policy.guard, total_s=max(0.001, self._left()))
+            outcome = await send(self.request, guard, self._tell if self.on_piece is not None else None)
         except ServiceError as error:
             outcome = error
         await self._settle(reservation, outcome)
@@ -241,6 +249,9 @@ class _Call:
         self._learn(outcome, decision)
         self._record(outcome, decision, sent_at)
         return outcome, decision
+
+    def _tell(self, piece: bytes) -> None:
+        self.has_told = self.on_piece(piece) or self.has_told
 
     async def _reserve(self) -> Reservation | None:
         policy, wall = self.policy, self.timing.wall
@@ -309,7 +320,7 @@ class _Call:
         hint = (decision.hint, decision.parameter)
         if self.adapt is None or decision.hint is None or isinstance(outcome, ServiceError):
             return False
-        if hint in self.hints_used:
+        if hint in self.hints_used or self.has_told:
             return False
         if self.policy.max_retries is not None and len(self.attempts) > self.policy.max_retries:
             return False
@@ -325,6 +336,8 @@ class _Call:
         retries = decision.retries
         if self.policy.max_retries is not None:
             retries = min(retries, self.policy.max_retries)
+        if self.has_told:
+            retries = 0
         if len(self.attempts) > retries or (asked or 0.0) > LONGEST_ASKED_S:
             wait_s = math.inf
         elif asked is not None:

@@ -13,6 +13,7 @@ import logging
 import re
 import ssl
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -72,10 +73,13 @@ class Guard:
     verify_tls: bool = True
 
 
-async def send(request: Request, guard: Guard) -> Answer:
+async def send(request: Request, guard: Guard, on_piece: Callable[[bytes], object] | None = None) -> Answer:
     """Sends one request, following redirects as far as the guard allows.
 
     Cancelling the task closes the connection, so the other side sees it at once.
+
+    Args:
+        on_piece: told the body of an answer 200 as it comes; the whole of it is returned all the same.
 
     Raises:
         ServiceTimeout: the deadline passed, or no byte came for ``idle_s``.
@@ -87,7 +91,7 @@ async def send(request: Request, guard: Guard) -> Answer:
         async with asyncio.timeout(guard.total_s):
             hops = 0
             while True:
-                answer = await _exchange(request, guard, hops)
+                answer = await _exchange(request, guard, hops, on_piece)
                 target = target_of(request, answer)
                 if target is None or hops >= guard.max_hops:
                     return answer
@@ -110,12 +114,20 @@ async def close_clients() -> None:
         await connections.aclose()
 
 
-async def _exchange(request: Request, guard: Guard, hops: int) -> Answer:
+async def _exchange(
+    request: Request, guard: Guard, hops: int, on_piece: Callable[[bytes], object] | None
+) -> Answer:
     raw = _raw(request, _checked(request), guard)
     try:
         async with _connections(guard).exchange(raw) as response:
             headers = tuple((_text(name).lower(), _text(value)) for name, value in response.headers)
-            body = await read_body(response, dict(headers), guard.max_body, is_head=request.method == "HEAD")
+            body = await read_body(
+                response,
+                dict(headers),
+                guard.max_body,
+                is_head=request.method == "HEAD",
+                on_piece=on_piece if response.status == 200 else None,
+            )
             took_ms = service_ms(response)
     except _BROKEN as error:
         raise _ours(error, request, guard) from error

@@ -18,14 +18,12 @@ from dashboard.accounts import grant
 from dashboard.api import bulk
 from dashboard.catalogue import reading, writing
 from dashboard.catalogue.purging import purge
-from dashboard.models import CallLogEntry, Job, JobState, PreparedList
-from dashboard.outside import call_log, directory
+from dashboard.models import Job, JobState, PreparedList
 from dashboard.store import now_us
 from recflow.data.records import FeedbackRecord, ItemRecord, UserRecord
 from recflow.errors import BadRecord
 from recflow.interop import gorse_dump
 from recflow.interop.times import format_time
-from recflow.llm import standin
 
 pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
 
@@ -361,33 +359,6 @@ class TestTrying:
         for site, status in (("same-origin", 200), ("none", 200), ("same-site", 403), ("cross-site", 403)):
             headers = {"Sec-Fetch-Site": site}
             assert client.get("/api/dashboard/external", query, headers=headers).status_code == status
-
-    def test_a_chat_is_answered_by_the_default_endpoint_and_booked(self, shop, client, settings, tmp_path):
-        settings.DATA_DIR = tmp_path
-        with standin.serve(standin.StandIn()) as url:
-            settings.STAND_IN_URL = url
-            directory.changed()
-            answer = client.post("/api/chat", "Say hello", content_type="text/plain", headers=KEY)
-        directory.changed()
-        call_log.writer.flush()
-        assert (answer.status_code, answer["Content-Type"]) == (200, "text/plain; charset=utf-8")
-        assert answer.content
-        (entry,) = CallLogEntry.objects.all()
-        assert (entry.node_id, entry.status, entry.tokens_in > 0) == ("chat", "ok", True)
-
-    @pytest.mark.parametrize(
-        ("body", "status", "sentence"),
-        [
-            (b" ", 400, "The body has to be the prompt, and it is empty"),
-            (b"\xff", 400, "The prompt is no text in UTF-8"),
-            (b"x" * 200_001, 413, "A prompt may have 200,000 bytes, got 200,001"),
-            (b"hello", 502, "There is no endpoint 'default'"),
-        ],
-    )
-    def test_a_chat_that_cannot_be_is_refused(self, shop, client, body, status, sentence):
-        answer = client.post("/api/chat", body, content_type="text/plain", headers=KEY)
-        assert answer.status_code == status
-        assert answer.content.decode().startswith(sentence)
 
 
 @pytest.mark.parametrize("path", ["/api/user/a%00b", "/api/items?q=a%00b", "/users?q=%00", "/api/latest/%00"])

@@ -95,6 +95,7 @@ edit or key     GET     /api/dashboard/external
 edit or key     GET     /api/dashboard/ranker/prompt
 edit or key     GET     /api/dump
 edit or key     POST    /api/chat
+edit or key     POST    /api/chat/completions
 publish or key  POST    /api/bulk/<kind>
 publish or key  DELETE  /api/dashboard/config
 publish or key  POST    /api/dashboard/config
