@@ -25,6 +25,9 @@ COUNTED: tuple[Counted, ...] = get_args(Counted)
 
 #: Days that the Overview shows.
 DAYS = 28
+#: Answers of _arrived that are kept; they are of the newest snapshots, for nobody asks for others.
+_MOST_COUNTED = 64
+_counted: dict[tuple[str, Counted, tuple[int, ...]], list[int]] = {}
 
 
 def record(snapshot: Snapshot) -> None:
@@ -37,17 +40,36 @@ def counts_at(name: Counted, ends: TimeVector) -> list[int]:
     snapshot, now = store.snapshot(), now_us()
     written = sorted(DailyCount.objects.values_list("day", name))
     begins = np.array([_midnight_us(day) for day, _ in written], dtype=np.int64)
-    times = np.sort(arrivals(snapshot, name))
+    places = np.searchsorted(begins, ends, side="left") - 1  # the last day that began before
+    told = iter(_arrived(snapshot, name, tuple(ends[(ends < now) & (places < 0)].tolist())))
     found = []
-    for end in ends.tolist():
-        place = int(np.searchsorted(begins, end, side="left")) - 1  # the last day that began before
+    for end, place in zip(ends.tolist(), places.tolist(), strict=True):
         if end >= now:
             found.append(_now(snapshot)[name])
         elif place >= 0:
             found.append(written[place][1])
         else:
-            found.append(int(np.searchsorted(times, end, side="right")))
+            found.append(next(told))
     return found
+
+
+def _arrived(snapshot: Snapshot, name: Counted, ends: tuple[int, ...]) -> list[int]:
+    """How many had come until each moment, as far as times tell.
+
+    All rows are looked at, so it is kept for the next who opens the page; and not at all where days tell.
+    """
+    if not ends:
+        return []
+    key = (snapshot.version, name, ends)
+    if key not in _counted:
+        if len(_counted) >= _MOST_COUNTED:
+            _counted.clear()
+        times = arrivals(snapshot, name)
+        if len(ends) <= DAYS:  # as the Overview asks: a look at each row for each is faster than sorting them
+            _counted[key] = [int(np.count_nonzero(times <= end)) for end in ends]
+        else:
+            _counted[key] = np.searchsorted(np.sort(times), np.array(ends), side="right").tolist()
+    return _counted[key]
 
 
 def arrivals(snapshot: Snapshot, name: Counted) -> TimeVector:

@@ -48,6 +48,34 @@ def test_before_anything_was_written_down_times_tell(shop):
     assert growth.counts_at("feedback", at(5, 3, 1)) == [0, 1, 3]
 
 
+def test_many_moments_are_told_like_few(shop):
+    """Half days of three weeks are sorted for, five of them are counted."""
+    halves = np.arange(TODAY - 21 * DAY, TODAY, DAY // 2, dtype=np.int64)
+    many = growth.counts_at("feedback", halves)
+    assert len(halves) > growth.DAYS
+    assert [many[-10], many[-7], many[-1]] == [0, 1, 3]  # five, three and a half, half a day ago
+    assert many[-10:-5] == growth.counts_at("feedback", halves[-10:-5])
+
+
+def test_all_rows_are_looked_at_once_and_not_at_all_where_days_tell(shop, monkeypatch):
+    looks, look = [], growth.arrivals
+    monkeypatch.setattr(growth, "arrivals", lambda *asked: looks.append(asked[1]) or look(*asked))
+    monkeypatch.setattr(growth, "_counted", {})
+    for _ in range(3):
+        growth.recent()
+    assert sorted(looks) == sorted(growth.COUNTED)
+    DailyCount.objects.create(day=datetime.now(UTC).date() - timedelta(days=60), users=1, items=1, feedback=1)
+    growth.recent()
+    assert len(looks) == len(growth.COUNTED)
+
+
+def test_a_new_snapshot_is_counted_anew(shop):
+    assert growth.counts_at("feedback", at(1)) == [3]
+    writing.put_feedback([FeedbackRecord("like", "bob", "b", 1.0, TODAY - 3 * DAY)], overwrite=True)
+    store.snapshot(fresh=True)
+    assert growth.counts_at("feedback", at(1)) == [4]
+
+
 def test_what_was_written_down_goes_before_times_and_lasts_until_the_next(shop):
     three_days_ago = (datetime.now(UTC) - timedelta(days=3)).date()
     DailyCount.objects.create(day=three_days_ago, users=70, items=80, feedback=90)
