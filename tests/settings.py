@@ -1,4 +1,8 @@
-"""Django's settings for tests: the real ones, over a data folder of this run and an empty configuration."""
+"""Django's settings for tests: the real ones, over a data folder of this run and an empty configuration.
+
+Rows are in SQLite, or in the PostgreSQL that TEST_DATABASE_URL names: a database beside that one is made and
+taken away by Django.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ for _variable in ENVIRONMENT:
 os.environ["RECFLOW_DATA_DIR"] = _FOLDER.name
 os.environ["RECFLOW_CONFIG"] = str(Path(_FOLDER.name) / "config.toml")
 Path(os.environ["RECFLOW_CONFIG"]).touch()
+os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL", "")
 
 from recflow.settings import *  # noqa: E402, F403  the environment has to be ready first
 

@@ -5,4 +5,4 @@ from __future__ import annotations
 from recflow.settings import *  # noqa: F403
 
 for database in DATABASES.values():  # noqa: F405
-    database["NAME"] = database["TEST"]["NAME"]
+    database["NAME"] = database["TEST"]["NAME"] if "TEST" in database else f"test_{database['NAME']}"
