@@ -1,7 +1,6 @@
 """Start, watch and cancel runs: the door between the web and the engine.
 
 A preview run outlives the socket that started it, so that a browser that comes back can pick up where it was.
-Serving uses the same executor with the active version, without pins.
 """
 
 from __future__ import annotations
@@ -274,27 +273,3 @@ def _verdict(steps: list[dict[str, Any]], in_result: bool) -> str:
     if any(step["kind"] == "proposed" for step in steps):
         return "It was proposed, but stood below the end of the list."
     return "It was never proposed: no recommender put it among its best."
-
-
-@dataclass(frozen=True)
-class Recommendation:
-    """What the REST API answers.
-
-    Args:
-        items: outside id and score, best first.
-        version: "flow id@version" that answered, "default" when none is active.
-    """
-
-    items: list[tuple[str, float]]
-    version: str
-
-
-async def recommend(
-    flow: Flow, version: str, user_id: str, *, n: int, categories: Sequence[str] = ()
-) -> Recommendation:
-    """The active flow's answer for a user as of now."""
-    snapshot, history = await sync_to_async(load_user, thread_sensitive=False)(user_id)
-    request = RunRequest(history, n=n, categories=tuple(categories), now=now_us(), use_pins=False)
-    run = await execute(flow, request, snapshot, services)
-    ids = snapshot.items.ids.texts(run.result.items)
-    return Recommendation(list(zip(ids, run.result.scores.tolist(), strict=True)), version)
