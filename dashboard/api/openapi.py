@@ -7,134 +7,12 @@ clients send them. A test holds it against the routes there are.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from dashboard import VERSION
+from dashboard.api.openapi_admin import ADMIN_OPERATIONS, ADMIN_SCHEMAS
+from dashboard.api.openapi_operation import Operation, Schema
 from dashboard.api.openapi_schemas import SCHEMAS, ref, rows
-
-Schema = dict[str, Any]
-
-#: What every operation may answer beside 200; errors are plain text.
-ERRORS = {
-    "400": "A number, date, name or body is none; the text says which and why.",
-    "401": "The key in X-API-Key is missing or wrong.",
-    "404": "There is no such thing, or no such address.",
-    "405": "This address knows other methods only.",
-    "413": "The body is larger than the server reads.",
-}
-PATHS: dict[str, Schema] = {
-    "user-id": {"type": "string", "minLength": 1, "maxLength": 256},
-    "item-id": {"type": "string", "minLength": 1, "maxLength": 256},
-    "category": {"type": "string", "minLength": 1},
-    "feedback-type": {"type": "string", "minLength": 1, "maxLength": 256},
-    "name": {"type": "string", "minLength": 1},
-}
-WHOLE = {"type": "integer", "minimum": 0, "maximum": 999_999_999}
-QUERIES: dict[str, tuple[Schema, str]] = {
-    "n": (WHOLE, "How many; the configured number by default. n=0 and offset=0 of /recommend: all."),
-    "offset": (WHOLE, "How many to leave out first."),
-    "cursor": ({"type": "string"}, "Where the page begins, from the page before."),
-    "q": ({"type": "string"}, "Only items with this text in their id or title."),
-    "category": (
-        {"type": "array", "items": {"type": "string"}},
-        "Only items that carry all of these; a category in the path goes first.",
-    ),
-    "user-id": ({"type": "string"}, "Leave out items this user has feedback on."),
-    "write-back-type": (
-        {"type": "string", "maxLength": 256},
-        "Store feedback of this type on every item of the answer.",
-    ),
-    "write-back-delay": (
-        {"type": "string", "pattern": "^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$"},
-        "Date that feedback so far ahead, such as 10m: until then the items stay.",
-    ),
-}
-EXAMPLES = {"user-id": "reader-1", "item-id": "book-1", "category": "novel", "name": "popular"}
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One method of one address.
-
-    Args:
-        method: in lower case.
-        path: below /api, with parameters in braces.
-        tag: chapter it belongs to.
-        summary: what it does.
-        answer: schema of a success.
-        queries: names of its query parameters.
-        body: schema of its body, None without one.
-        needs_key: X-API-Key is looked at.
-        errors: statuses it may answer beside those that follow from its form.
-        not_now: schema of its answer 503, None where it has none.
-    """
-
-    method: str
-    path: str
-    tag: str
-    summary: str
-    answer: Schema
-    queries: tuple[str, ...] = ()
-    body: Schema | None = None
-    needs_key: bool = True
-    errors: tuple[str, ...] = ()
-    not_now: Schema | None = None
-
-    def described(self) -> Schema:
-        """As the document has it."""
-        names = [part[1:-1] for part in self.path.split("/") if part.startswith("{")]
-        statuses = ["400", *(["401"] if self.needs_key else [])]
-        statuses += ["404", "405"] if names else ["405"]
-        statuses += ["413"] if self.body is not None else []
-        described: Schema = {
-            "tags": [self.tag],
-            "summary": self.summary,
-            "operationId": f"{self.method}{self.path}".replace("/", "-").replace("{", "").replace("}", ""),
-            "parameters": [*map(_in_path, names), *map(_in_query, self.queries)],
-            "responses": {
-                "200": {
-                    "description": "Done.",
-                    "content": {"application/json": {"schema": self.answer}},
-                },
-                **{status: _error(status) for status in sorted({*statuses, *self.errors})},
-            },
-        }
-        if self.not_now is not None:
-            described["responses"]["503"] = {
-                "description": "Not now.",
-                "content": {"application/json": {"schema": self.not_now}},
-            }
-        if self.body is not None:
-            described["requestBody"] = {
-                "required": True,
-                "content": {"application/json": {"schema": self.body}},
-            }
-        if not self.needs_key:
-            described["security"] = []
-        return described
-
-
-def _in_path(name: str) -> Schema:
-    return {
-        "name": name,
-        "in": "path",
-        "required": True,
-        "schema": PATHS[name],
-        **({"example": EXAMPLES[name]} if name in EXAMPLES else {}),
-    }
-
-
-def _in_query(name: str) -> Schema:
-    schema, text = QUERIES[name]
-    return {"name": name, "in": "query", "required": False, "schema": schema, "description": text}
-
-
-def _error(status: str) -> Schema:
-    return {
-        "description": ERRORS[status],
-        "content": {"text/plain": {"schema": {"type": "string"}}},
-    }
 
 
 def _both(
@@ -317,6 +195,7 @@ OPERATIONS: tuple[Operation, ...] = (
         needs_key=False,
         not_now=ref("Health"),
     ),
+    *ADMIN_OPERATIONS,
 )
 
 
@@ -337,7 +216,14 @@ def document() -> Schema:
         "tags": [{"name": name} for name in dict.fromkeys(operation.tag for operation in OPERATIONS)],
         "paths": paths,
         "components": {
-            "schemas": SCHEMAS,
-            "securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}},
+            "schemas": SCHEMAS | ADMIN_SCHEMAS,
+            "securitySchemes": {
+                "key": _header("A key of the data API; none is asked for where none is set up."),
+                "adminKey": _header("The administrator's key, master.admin_api_key."),
+            },
         },
     }
+
+
+def _header(text: str) -> Schema:
+    return {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": text}

@@ -27,6 +27,9 @@ CHECKS = [
 #: Requests invented for each operation and mode; all of them together take some seconds.
 EXAMPLES = 15
 
+#: Not carried out on the server that all tests share, or bound to fail there without an endpoint: the key of
+#: the data has to be refused there as described.
+REFUSED = {"/purge", "/dashboard/config", "/dashboard/external", "/chat", "/chat/completions"}
 SCHEMA = schemathesis.openapi.from_dict(document())
 
 
@@ -36,6 +39,7 @@ SCHEMA = schemathesis.openapi.from_dict(document())
 )
 def test_no_request_makes_the_server_fail_or_answer_what_is_not_described(operation, mode, server, keys):
     described = SCHEMA[f"/api{operation.path}"][operation.method]
+    whose = "admin" if operation.key == "adminKey" and operation.path not in REFUSED else "data"
     if mode is GenerationMode.NEGATIVE and not (operation.body or operation.queries or "{" in operation.path):
         pytest.skip("nothing of this operation can be wrong")
 
@@ -48,7 +52,7 @@ def test_no_request_makes_the_server_fail_or_answer_what_is_not_described(operat
     )
     @given(case=described.as_strategy(generation_mode=mode))
     def invent(case):
-        response = case.call(base_url=server.url, headers={"X-API-Key": keys["data"]})
+        response = case.call(base_url=server.url, headers={"X-API-Key": keys[whose]})
         case.validate_response(response, checks=CHECKS)
 
     invent()

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from dashboard.api import gorse
+from dashboard.api import admin, gorse
 from dashboard.api.openapi import OPERATIONS, document
 from dashboard.api.serve import PREFIX
 
@@ -21,7 +21,7 @@ def plain(path):
 
 
 def routes():
-    for prefix, router in gorse.api._routers:
+    for prefix, router in (*gorse.api._routers, *admin.api._routers):
         for path, view in router.path_operations.items():
             for operation in view.operations:
                 yield from ((method.lower(), plain(prefix + path)) for method in operation.methods)
@@ -62,3 +62,16 @@ def test_an_operation_without_a_key_says_so():
     health = document()["paths"]["/api/health/live"]["get"]
     assert health["security"] == []
     assert "401" not in health["responses"]
+
+
+def test_an_operation_says_whose_key_opens_it():
+    paths = document()["paths"]
+    assert paths["/api/restore"]["post"]["security"] == [{"adminKey": []}]
+    assert "security" not in paths["/api/items"]["get"]  # the key of the data, as for the whole document
+    assert set(document()["components"]["securitySchemes"]) == {"key", "adminKey"}
+
+
+def test_a_question_to_a_model_is_described_with_its_bounds():
+    asked = document()["components"]["schemas"]["ChatRequest"]
+    assert asked["properties"]["messages"]["items"] == {"$ref": "#/components/schemas/ChatMessage"}
+    assert asked["additionalProperties"] is False
