@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import groupby, islice
+from itertools import groupby
 from typing import IO
 
 from dashboard.catalogue import writing
@@ -17,6 +17,21 @@ from recflow.interop.objects import MAKERS, check_ids, check_storable
 
 #: Objects written by one transaction, as in Gorse.
 BATCH = 10_000
+#: Bytes of the stream in one batch, give or take a record: each may have 16 MB, and all are in memory.
+BATCH_BYTES = 32 * 1024 * 1024
+
+
+class _Measured:
+    """A stream that knows how far it was read."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.n_read = 0
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        self.n_read += len(data)
+        return data
 
 
 def take_in(kind: Kind, stream: IO[bytes]) -> int:
@@ -30,13 +45,12 @@ def take_in(kind: Kind, stream: IO[bytes]) -> int:
             before it stay.
     """
     objects = JsonStream(stream, KEYS[kind])
-    batch: list[Record] = []
-    while found := objects.next():
-        batch.append(_record(kind, found[0], found[1], objects.count - 1))
-        if len(batch) == BATCH:
-            write_records(batch)
-            batch.clear()
-    if batch:
+
+    def made() -> Iterator[Record]:
+        while found := objects.next():
+            yield _record(kind, found[0], found[1], objects.count - 1)
+
+    for batch in _batches(made(), lambda: objects.done):
         write_records(batch)
     return objects.count
 
@@ -59,13 +73,32 @@ def restore(stream: IO[bytes]) -> dict[str, int]:
         ItemRecord: ("Items", writing.put_items),
         FeedbackRecord: ("Feedback", _put_known_feedback),
     }
-    records = _checked(records_of(stream))
+    measured = _Measured(stream)
+    records = _checked(records_of(measured))
     for kind, alike in groupby(records, key=type):
         name, write = put[kind]
-        while batch := list(islice(alike, BATCH)):
+        for batch in _batches(alike, lambda: measured.n_read):
             write(batch)
             counts[name] += len(batch)
     return counts
+
+
+def _batches(records: Iterable[Record], n_read: Callable[[], int]) -> Iterator[list[Record]]:
+    """The records in lists of at most BATCH of them, and of so many bytes as are no burden.
+
+    Args:
+        records: read from a stream one by one.
+        n_read: bytes read so far.
+    """
+    batch: list[Record] = []
+    began = n_read()
+    for record in records:
+        batch.append(record)
+        if len(batch) == BATCH or n_read() - began >= BATCH_BYTES:
+            yield batch
+            batch, began = [], n_read()
+    if batch:
+        yield batch
 
 
 def _put_known_feedback(batch: list[FeedbackRecord]) -> None:

@@ -402,3 +402,30 @@ class TestMetrics:
     def test_strangers_are_refused(self, client, shop):
         assert client.get("/metrics").status_code == 401
         assert client.get("/metrics", headers={"X-API-Key": "x"}).status_code == 401
+
+
+class TestMemoryOfImports:
+    """Records of up to 16 MB each, ten thousand at a time, would be 160 GB."""
+
+    USERS = tuple(UserRecord(f"u{n}", comment="x" * 100) for n in range(5))
+
+    @pytest.fixture(autouse=True)
+    def small(self, monkeypatch):
+        monkeypatch.setattr(bulk_import, "BATCH_BYTES", 200)
+
+    def test_a_backup_of_large_records_is_restored_in_smaller_batches(self, monkeypatch):
+        """Some 114 bytes each, so that two are more than 200; the first is read to see of what kind it is."""
+        sizes = []
+        monkeypatch.setattr(writing, "put_users", lambda batch: sizes.append(len(batch)))
+        raw = b"".join(gorse_dump.dump([("users", self.USERS)]))
+        assert bulk_import.restore(io.BytesIO(raw)) == {"Users": 5, "Items": 0, "Feedback": 0}
+        assert sizes == [3, 2]
+
+    def test_so_are_objects_of_a_stream(self, monkeypatch):
+        sizes = []
+        monkeypatch.setattr(bulk_import, "write_records", lambda batch: sizes.append(len(batch)))
+        lines = "".join(
+            f'{{"UserId": "{user.user_id}", "Comment": "{user.comment}"}}\n' for user in self.USERS
+        )
+        assert bulk_import.take_in("users", io.BytesIO(lines.encode())) == 5
+        assert sizes == [2, 2, 1]
