@@ -344,14 +344,14 @@ class Editor:
 
     def expect_served(self, user_id, ids):
         """Wait until the REST API recommends this list; lists are made anew for a while after Activate."""
-        self.page.wait_for_function(
-            """async ([path, ids]) => {
-              const answer = await fetch(path);
-              return JSON.stringify(await answer.json()) === JSON.stringify(ids);
-            }""",
-            arg=[f"/api/recommend/{user_id}?n={len(ids)}", ids],
-            polling=100,
-        )
+        path, served = f"/api/recommend/{user_id}?n={len(ids)}", None
+        for _ in range(150):
+            # Not wait_for_function: a promise is true to it, whatever comes of it.
+            served = self.page.evaluate("async (path) => (await fetch(path)).json()", path)
+            if served == ids:
+                return
+            self.page.wait_for_timeout(100)
+        raise AssertionError(f"{path} answers {served}, not {ids}")
 
     def result_ids(self):
         results = self.page.locator("[data-testid^='result-']").all()
