@@ -1,4 +1,9 @@
-"""Gorse's backups: bytes worked out by hand from the format, and back."""
+"""Gorse's backups: bytes worked out by hand from the format, and back.
+
+The numbers of the fields are those of the messages User, Item and Feedback in Gorse's
+protocol/protocol.proto, markers and lengths those of dump and restore in its master/rest.go, both as of 22
+August 2026.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +22,20 @@ from recflow.interop.gorse_dump import dump, records_of
 
 SECOND = 1_000_000
 KINDS = {"users": UserRecord, "items": ItemRecord, "feedback": FeedbackRecord}
+
+
+#: A backup of seven records and the statistics behind it, written by Gorse's own protocol package (Go). The
+#: same package read ours of the same records, and found no field that it did not know.
+BY_GORSE = bytes.fromhex(
+    "ffffffffffffffff34000000000000000a03616e6e12237b22616765223a32342c2274616773223a5b22615c753030336362"
+    "222c22c3bc225d7d1a08416e6e202620436f0b000000000000000a03626f6212046e756c6cfeffffffffffffff2d00000000"
+    "00000012026d311801220178220379207a2a0b08c08687af06108094ef3a320a5b302e312c302e32355d3a0446696c6d1700"
+    "00000000000012026d322a0b088092b8c398feffffff0132046e756c6c1f0000000000000012026d332a11088091c0e9feff"
+    "ffffff011080cab5ee013206227465787422fdffffffffffffff2a0000000000000012046c696b651a03616e6e22026d3129"
+    "0000000000001240320608c0a98caf063a026f6b4a046e756c6c25000000000000001204726561641a03626f6222026d3229"
+    "000000000000f0bf32004a097b22706f73223a337d00000000000000007b225573657273223a327d"
+)
+SENT = 1_709_294_400 * 1_000_000  # 1 March 2024, 12:00
 
 
 def number(value):
@@ -56,6 +75,18 @@ def test_feedback_is_written_field_by_field():
     record = FeedbackRecord("like", "u1", "m1", 1.5, 0, 0)
     assert alone(-3, message) in whole(record)
     assert read(alone(-3, message)) == [record]
+
+
+def test_a_backup_that_gorse_wrote_is_read():
+    assert read(BY_GORSE) == [
+        UserRecord("ann", {"age": 24, "tags": ["a<b", "ü"]}, "Ann & Co"),
+        UserRecord("bob"),
+        ItemRecord("m1", True, ("x", "y z"), SENT + 123_456, [0.1, 0.25], "Film"),
+        ItemRecord("m2", time_us=NO_TIME),
+        ItemRecord("m3", time_us=-315_619_199 * SECOND - 500_000, labels="text"),  # half a second into 1960
+        FeedbackRecord("like", "ann", "m1", 4.5, SENT + 86_400 * SECOND, SENT + 86_400 * SECOND, "ok"),
+        FeedbackRecord("read", "bob", "m2", -1.0, 0, 0),  # what it calls Labels of feedback we do not keep
+    ]
 
 
 def test_what_is_not_written_has_its_default():
