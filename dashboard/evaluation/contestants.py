@@ -89,16 +89,21 @@ class Entrants:
             return Contestant(name, LABELS[name], None, error.message)
         return Contestant(name, f"{LABELS[name]} ({endpoint.model})", self._chat(endpoint))
 
-    def nodes_of(self, flow: Flow, name: str) -> list[Contestant]:
-        """The ranker nodes of a flow.
+    def nodes_of(self, saved: SavedFlow) -> list[Contestant]:
+        """The ranker nodes of a flow, or the one that was named.
 
         Raises:
             NotFound: it has none that is switched on.
         """
-        nodes = [node for node in flow.nodes if node.type == RANKER and not node.disabled]
+        rankers = [node for node in saved.flow.nodes if node.type == RANKER and not node.disabled]
+        nodes = [node for node in rankers if saved.node_id in ("", node.id)]
         if not nodes:
-            raise NotFound(f"{name} has no ranker node to measure")
-        return [self._node(node, name if len(nodes) == 1 else f"{name}: {label_of(node)}") for node in nodes]
+            which = f"ranker node {saved.node_id!r}" if saved.node_id else "ranker node"
+            raise NotFound(f"{saved.title} has no {which} to measure")
+        is_only = len(rankers) == 1
+        return [
+            self._node(node, saved.title if is_only else f"{saved.title}: {label_of(node)}") for node in nodes
+        ]
 
     def _node(self, node: Node, name: str) -> Contestant:
         entry = NODE_TYPES[node.type]
@@ -146,7 +151,7 @@ def contestants_of(names: Sequence[str], flows: Sequence[str], entrants: Entrant
     named = [entrants.named(name) for name in names]
     controls = [one for one in named if one.name in CONTROLS]
     found = [find_flow(name) for name in flows]
-    nodes = [one for saved in found for one in entrants.nodes_of(saved.flow, saved.title)]
+    nodes = [one for saved in found for one in entrants.nodes_of(saved)]
     return [one for one in named if one.name not in CONTROLS] + nodes + controls
 
 
@@ -159,21 +164,26 @@ class SavedFlow:
         version: None for the draft.
         title: "Home feed@3", or "Home feed" for the draft.
         flow: the drawing.
+        node_id: the one node that was named; "" for none in particular.
     """
 
     flow_id: int
     version: int | None
     title: str
     flow: Flow
+    node_id: str = ""
 
 
 def find_flow(name: str) -> SavedFlow:
     """A saved flow: "Home feed@3" is version 3 of it, "Home feed" its draft; "#12@3" names it by number.
 
+    Behind a slash, which no flow has in its name, may stand the id of one of its nodes: "Home feed@3/ranker".
+
     Raises:
         NotFound: there is none.
     """
-    title, number = _parted(name)
+    of_flow, _, node_id = name.partition("/")
+    title, number = _parted(of_flow)
     rows = FlowRow.objects.filter(pk=int(title[1:])) if _NUMBERED.match(title) else None
     rows = rows if rows is not None and rows.exists() else FlowRow.objects.filter(name=title)
     row = rows.order_by("archived", "-pk").first()
@@ -182,11 +192,11 @@ def find_flow(name: str) -> SavedFlow:
         raise NotFound(f"There is no flow {title!r}; there are: {known}")
     if number is None:
         draft = row.drafts.get(revision=row.revision)
-        return SavedFlow(row.pk, None, row.name, load_flow(draft.document))
+        return SavedFlow(row.pk, None, row.name, load_flow(draft.document), node_id)
     version = row.versions.filter(number=number).first()
     if version is None:
         raise NotFound(f"{row.name} has no version {number}")
-    return SavedFlow(row.pk, number, f"{row.name}@{number}", load_flow(version.document))
+    return SavedFlow(row.pk, number, f"{row.name}@{number}", load_flow(version.document), node_id)
 
 
 def _parted(name: str) -> tuple[str, int | None]:

@@ -27,7 +27,8 @@ DEFAULT_SHOTS = (1, 5, 10, 20, 50)
 class RankingPlan(BaseModel):
     """What is to be measured.
 
-    Flows are named like "Home feed@3", or "Home feed" for the draft; the ranker nodes of each are measured.
+    Flows are named like "Home feed@3", or "Home feed" for the draft; the ranker nodes of each are measured,
+    or the one whose id stands behind a slash: "Home feed@3/ranker".
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -3,10 +3,23 @@
 import json
 import re
 
-from flows import PERSONAL, POPULAR
+from flows import PERSONAL, POPULAR, flow, node
 
 #: Enough users to tell something, few enough to be quick.
 USERS = 60
+TWO_RANKERS = flow(
+    [
+        node("source", "data-source", 0, 0),
+        node("latest", "latest", 280, 0),
+        node("ranker", "ranker", 560, 0, kind="none"),
+        node("second", "ranker", 840, 0, kind="none"),
+        node("recommend", "recommend", 1120, 0),
+    ],
+    ("source", "latest"),
+    ("latest", "ranker"),
+    ("ranker", "second"),
+    ("second", "recommend"),
+)
 
 
 def measured(editor, kind, **settings):
@@ -57,21 +70,21 @@ def test_a_node_says_what_it_adds_with_the_number_of_users_and_whether_that_is_o
     editor.save()
     editor.click_node("collaborative")
     assert editor.by("worth-old").count() == 0
+    editor.stop_autosave()
     editor.choose_kind("ranker", "mf")
-    editor.save()
     editor.page.wait_for_selector("[data-testid=worth-collaborative].is-old")
     editor.click_node("collaborative")
     assert "has changed since" in editor.by("worth-old").inner_text()
 
 
-def test_a_ranker_node_leads_to_a_form_that_is_filled_in_for_it(open_editor):
-    editor = open_editor(POPULAR)
+def test_one_ranker_node_of_two_leads_to_a_form_that_is_filled_in_for_it(open_editor):
+    editor = open_editor(TWO_RANKERS)
     editor.choose_kind("ranker", "mf")
     editor.by("measure").click()
     editor.page.wait_for_url("**/evaluation?*")
     editor.page.wait_for_selector("html[data-ready='1']", state="attached")
     chosen = editor.page.locator("[name=flows]:checked")
-    assert [box.get_attribute("value") for box in chosen.all()] == [f"#{editor.flow_id}@1"]
+    assert [box.get_attribute("value") for box in chosen.all()] == [f"#{editor.flow_id}@1/ranker"]
     assert editor.page.locator("[name=kind]:checked").get_attribute("value") == "rankers"
 
 

@@ -289,6 +289,15 @@ class TestFlows:
         with pytest.raises(NotFound, match="there are: Feed"):
             find_flow("Fed")
 
+    def test_one_ranker_node_of_several_is_measured_alone(self, measured):
+        second = {"id": "second", "type": "ranker", "name": "Second", "settings": {"kind": "none"}}
+        drafts.create("Feed", CLASSIC | {"nodes": [*CLASSIC["nodes"], second]}, "ada")
+        both = contestants_of((), ("Feed",), Entrants(measured))
+        (alone,) = contestants_of((), ("Feed/second",), Entrants(measured))
+        assert (len(both), alone.name, alone.label) == (2, "Feed: Second", "Feed: Second (none)")
+        with pytest.raises(NotFound, match="Feed has no ranker node 'third' to measure"):
+            contestants_of((), ("Feed/third",), Entrants(measured))
+
     def test_a_flow_without_a_ranker_cannot_be_measured_as_one(self, measured):
         drafts.create("Popular", STARTERS["popular"].document, "ada")
         with pytest.raises(NotFound, match="no ranker node"):

@@ -1,7 +1,7 @@
 /** What a node is worth, in words: always with the number of users, and careful where nothing is clear. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { worthWords } from "../../static/js/editor/worth-words.js";
+import { measuresTheSame, worthWords } from "../../static/js/editor/worth-words.js";
 
 const worth = (part) => ({ k: 10, users: 60, nodes: [{ node_id: "n", lists_changed: 0.5, ...part }] });
 const relative = (mean, low, high) => ({ relative: { mean, low, high } });
@@ -36,4 +36,15 @@ test("a node that was not part of it has no words", () => {
   assert.equal(worthWords(worth({}), "other"), null);
   assert.equal(worthWords({ evaluation_id: null, nodes: [] }, "n"), null);
   assert.equal(worthWords(null, "n"), null);
+});
+
+test("a drawing is measured alike wherever its nodes stand, and anew with another setting, node or line", () => {
+  const node = { id: "a", type: "ranker", name: "A", position: { x: 0, y: 0 }, settings: { kind: "mf" } };
+  const drawing = { nodes: [node], edges: [{ id: "e", source: "s", target: "a", order: 0 }] };
+  const withNode = (change) => ({ ...drawing, nodes: [{ ...node, ...change }] });
+  assert.ok(measuresTheSame(drawing, withNode({ name: "B", position: { x: 9, y: 9 }, disabled: false })));
+  assert.ok(!measuresTheSame(drawing, withNode({ settings: { kind: "llm" } })));
+  assert.ok(!measuresTheSame(drawing, withNode({ disabled: true })));
+  assert.ok(!measuresTheSame(drawing, { ...drawing, edges: [] }));
+  assert.ok(!measuresTheSame(drawing, { ...drawing, nodes: [node, { ...node, id: "b" }] }));
 });

@@ -56,7 +56,10 @@ class Command(BaseCommand):
             "--rankers", nargs="+", default=[*MODELS, ASKED], help=f"among {', '.join(LABELS)}"
         )
         parser.add_argument(
-            "--flow", action="append", default=[], help='measure its ranker node: "Home feed@3"'
+            "--flow",
+            action="append",
+            default=[],
+            help='measure its ranker nodes: "Home feed@3", or one: "Home feed@3/id"',
         )
         parser.add_argument("--data", default=OWN, help=f"a MovieLens folder, or {OWN}")
         parser.add_argument("--positive", nargs="+", help='positive feedback, such as "rating>=3.5"')

@@ -1,5 +1,6 @@
 /** What a node was measured to be worth, in words; never without the number of users. */
 import { signedPercent } from "../evaluation/numbers.js";
+import { isSame } from "./equality.js";
 import { counted } from "./wording.js";
 
 /**
@@ -20,6 +21,21 @@ export function worthWords(worth, nodeId) {
   return {
     short: `without it: ${signedPercent(mean)} · ${users}`,
     long: `Without it: ${signedPercent(mean)} of NDCG@${worth.k}${range}, ${users}.${isUnclear ? " No clear change." : ""}`,
+  };
+}
+
+/**
+ * Would two drawings be measured alike? Where nodes stand, what they are called and what is pinned makes no difference;
+ * `subject_of` on the server judges saved drawings by the same.
+ */
+export function measuresTheSame(one, other) {
+  return one === other || isSame(measuredParts(one), measuredParts(other));
+}
+
+function measuredParts({ nodes, edges }) {
+  return {
+    nodes: Object.fromEntries(nodes.map(({ id, type, settings, disabled }) => [id, { type, settings, disabled: Boolean(disabled) }])),
+    edges: edges.map(({ source, target, order }) => JSON.stringify([source, target, order])).sort(),
   };
 }
 

@@ -6,23 +6,33 @@ const BASELINE = "mf";
 
 /**
  * @param {{choices: object, defaults: object, wanted: URLSearchParams, onStart: (body: object) => void}} given
- *   ``wanted`` is the page's query: ``kind``, ``flow`` and ``version`` preset what a link from a flow asks for
+ *   ``wanted`` is the page's query: ``kind``, ``flow``, ``version`` and ``node`` preset what a link from a flow asks for
  */
 export function startForm({ choices, defaults, wanted, onStart }) {
   const kind = wanted.get("kind") === "flow" ? "flow" : "rankers";
   const asked = wanted.get("flow") ? `#${wanted.get("flow")}${wanted.get("version") ? `@${wanted.get("version")}` : ""}` : null;
   const rankers = section("rankers", [
-    group("Rankers", "What order does each give?", choices.rankers.filter((ranker) => !ranker.is_control).map((ranker) => box("rankers", ranker.name, ranker.label, asked ? ranker.name === BASELINE : defaults.rankers.includes(ranker.name), ranker.is_asked ? "costs money" : ""))),
+    group("Rankers", "What order does each give?",
+      choices.rankers.filter((ranker) => !ranker.is_control).map((ranker) =>
+        box("rankers", ranker.name, ranker.label,
+          asked ? ranker.name === BASELINE : defaults.rankers.includes(ranker.name),
+          ranker.is_asked ? "costs money" : ""))),
     group("Controls", "What knows nothing has to score 0.045 among 100.", choices.rankers.filter((ranker) => ranker.is_control).map((ranker) => box("rankers", ranker.name, ranker.label, true))),
-    flowsFor(choices, asked),
+    flowsFor(choices, asked, wanted.get("node")),
     field("Shots", make("input", { type: "text", name: "shots", value: defaults.shots.join(" "), inputMode: "numeric", required: true, pattern: "[0-9]+([ ,]+[0-9]+)*" }), "Likes of each user that are known, newest first."),
   ]);
   const whole = section("flow", [
-    field("Flow", make("select", { name: "flow" }, versions(choices).map(({ value, label }) => make("option", { value, selected: value === asked }, label))), "Each user's newest like is hidden; does the final list hold it?"),
+    field("Flow",
+      make("select", { name: "flow" }, versions(choices).map(({ value, label }) =>
+        make("option", { value, selected: value === asked }, label))),
+      "Each user's newest like is hidden; does the final list hold it?"),
     make("label.check-line", {}, make("input", { type: "checkbox", name: "ablation", checked: true }), make("span", {}, "And without each recommender in turn")),
   ]);
   const form = make("form.start-form", { ariaLabel: "New measurement" },
-    make("div.segmented", { role: "radiogroup", ariaLabel: "What to measure" }, [["rankers", "Rankers"], ["flow", "Whole flow"]].map(([value, label]) => make("label", {}, make("input", { type: "radio", name: "kind", value, checked: value === kind }), make("span", {}, label)))),
+    make("div.segmented", { role: "radiogroup", ariaLabel: "What to measure" },
+      [["rankers", "Rankers"], ["flow", "Whole flow"]].map(([value, label]) => make("label", {},
+        make("input", { type: "radio", name: "kind", value, checked: value === kind }),
+        make("span", {}, label)))),
     rankers, whole,
     make("div.field-row", {},
       field("Users", make("input", { type: "number", name: "users", min: 1, placeholder: "all", value: "200" }), "A sample, drawn by the seed. Empty: everybody."),
@@ -60,10 +70,11 @@ export function versions(choices) {
   ]);
 }
 
-function flowsFor(choices, asked) {
-  const all = versions(choices);
+/** The flow that a link asks for is narrowed to the node it came from. */
+function flowsFor(choices, asked, node) {
+  const all = versions(choices).map((each) => (node && each.value === asked ? { value: `${asked}/${node}`, label: `${each.label}, only its node ${node}` } : each));
   if (all.length === 0) return null;
-  return group("Ranker nodes of flows", "Each with its own settings.", all.map(({ value, label }) => box("flows", value, label, value === asked)));
+  return group("Ranker nodes of flows", "Each with its own settings.", all.map(({ value, label }) => box("flows", value, label, value.split("/")[0] === asked)));
 }
 
 function section(name, children) {
