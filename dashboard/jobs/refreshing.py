@@ -11,8 +11,9 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -37,6 +38,7 @@ from recflow.engine.registry import NODE_TYPES
 from recflow.engine.settings import duration_seconds
 from recflow.nodes.outside import Asked, Outside
 from recflow.nodes.recommend import Settings as RecommendSettings
+from recflow.outbound.client import close_clients
 
 KIND = "lists"
 #: Users of a part: enough to be worth handing out, few enough to lose little.
@@ -231,7 +233,7 @@ def _one_by_one(
     left = [user_id for user_id, digest in wanted.items() if there.get(user_id) != digest]
     degraded: list[str] = []
     asked: list[Asked] = []
-    with asyncio.Runner() as loop, ThreadPoolExecutor(2, thread_name_prefix="arithmetic") as pool:
+    with _own_loop() as loop, ThreadPoolExecutor(2, thread_name_prefix="arithmetic") as pool:
         own = replace(services, pool=pool, resources=_overheard(services.resources, asked.append))
         for start in range(0, len(left), AT_ONCE):
             reporter.check()
@@ -253,6 +255,15 @@ def _one_by_one(
             known = [cost for cost in costs if cost is not None]
             reporter.add(made=len(lists), cost=sum(known), cost_unknown=len(costs) - len(known))
     return len(left), list(dict.fromkeys(degraded))
+
+
+@contextmanager
+def _own_loop() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner() as loop:
+        try:
+            yield loop
+        finally:
+            loop.run(close_clients())  # connections belong to this loop, which ends here
 
 
 def _overheard(resources: Mapping[str, Any], hear: Callable[[Asked], None]) -> dict[str, Any]:

@@ -38,6 +38,7 @@ class Connections:
         self._places = asyncio.Semaphore(MOST_OPEN)
         # With the time since when it is idle; the one used last stands last.
         self._idle: deque[tuple[httpcore.AsyncHTTPConnection, float]] = deque()
+        self._sweeping: asyncio.Task[None] | None = None
 
     @asynccontextmanager
     async def exchange(self, request: httpcore.Request) -> AsyncIterator[httpcore.Response]:
@@ -57,9 +58,13 @@ class Connections:
                 else:
                     await connection.aclose()
             await self._clear_out()
+        if self._idle and (self._sweeping is None or self._sweeping.done()):
+            self._sweeping = asyncio.create_task(self._sweep())
 
     async def aclose(self) -> None:
         """Closes those that are idle; the others belong to calls."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
         while self._idle:
             await self._idle.pop()[0].aclose()
 
@@ -78,6 +83,12 @@ class Connections:
     def _newest(self, origin: httpcore.Origin) -> int | None:
         places = reversed(range(len(self._idle)))
         return next((place for place in places if self._idle[place][0].can_handle_request(origin)), None)
+
+    async def _sweep(self) -> None:
+        """Also after the last call, be it because nobody asks any more or because the policy was changed."""
+        while self._idle:
+            await asyncio.sleep(max(0.0, self._idle[0][1] + IDLE_S - monotonic()) + 0.01)
+            await self._clear_out()
 
     async def _clear_out(self) -> None:
         """Closes those that have waited longest, where there are too many of them or they waited too long."""

@@ -26,7 +26,10 @@ def service_ms(response: httpcore.Response) -> float | None:
     connection = response.extensions["network_stream"].get_extra_info("socket")
     if sys.platform != "linux" or connection is None:
         return None
-    told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_DATA_RECEIVED + 4)
+    try:
+        told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_DATA_RECEIVED + 4)
+    except OSError:  # closed already, because the other side broke off behind its answer
+        return None
     if len(told) < _LAST_DATA_RECEIVED + 4:
         return None
     sent_ago, received_ago = (

@@ -369,6 +369,25 @@ class TestAskingOtherMachines:
         refreshing.ask()
         assert "31 lists, 1 of them made now" in do_all(executor)[-1].text
 
+    def test_connections_are_closed_before_the_loop_that_they_belong_to(
+        self, readers, activate, executor, monkeypatch
+    ):
+        used, closed, together = [], [], refreshing._together
+
+        async def watched(*args):
+            used.append(asyncio.get_running_loop())
+            return await together(*args)
+
+        async def close():
+            closed.append(asyncio.get_running_loop())
+
+        monkeypatch.setattr(refreshing, "_together", watched)
+        monkeypatch.setattr(refreshing, "close_clients", close)
+        activate(CLASSIC)
+        refreshing.ask()
+        do_all(executor)
+        assert closed == list(dict.fromkeys(used))
+
     def test_what_models_are_paid_for_lists_is_counted(self, readers, activate, executor, monkeypatch):
         async def outside_for(request):
             return Outside(record=lambda asked: None)

@@ -2,13 +2,17 @@ import asyncio
 import dataclasses
 import gzip
 import logging
+import socket
 import sys
 import time
 import zlib
+from types import SimpleNamespace
 
+import httpcore
 import pytest
 
 from recflow.errors import AddressRefused, ServiceError, ServiceTimeout
+from recflow.outbound import service_time
 from recflow.outbound.client import Guard, send
 from recflow.outbound.messages import Answer, Request, shown_url
 from tests.scripted_server import (
@@ -81,6 +85,14 @@ async def test_time_of_the_service_leaves_out_how_long_its_answer_lay_unread(ser
         """This loop has other things to do."""
     answer = await task
     assert 90 <= answer.service_ms < 900
+
+
+def test_where_the_connection_is_gone_the_kernel_tells_no_time():
+    with socket.socket() as gone:
+        pass
+    stream = SimpleNamespace(get_extra_info=lambda name: gone)
+    response = httpcore.Response(200, extensions={"network_stream": stream})
+    assert service_time.service_ms(response) is None
 
 
 async def test_silence_ends_before_the_deadline(server, guard):

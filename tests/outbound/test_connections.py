@@ -73,6 +73,16 @@ async def test_none_stays_open_for_long(server, guard, monkeypatch):
     assert server.connections == 2
 
 
+async def test_the_last_ones_are_closed_though_nobody_calls_any_more(server, guard, monkeypatch):
+    monkeypatch.setattr(connections, "IDLE_S", 0.05)
+    server.script("/", json_reply([]))
+    await send(Request(server.url("/")), guard)
+    assert len(idle(guard)) == 1
+    async with asyncio.timeout(5):
+        await client._connections(guard)._sweeping
+    assert idle(guard) == []
+
+
 async def test_call_without_a_place_waits_no_longer_than_its_deadline(server, guard, monkeypatch):
     monkeypatch.setattr(connections, "MOST_OPEN", 1)
     server.script("/slow", hang())
