@@ -41,7 +41,7 @@ def create(name: str, document: object, author: str) -> Flow:
     """A new flow whose draft is the document."""
     drawing = documents.load_flow(document)
     with transaction.atomic():
-        flow = Flow.objects.create(name=_checked_name(name), revision=1)
+        flow = Flow.objects.create(name=checked_name(name), revision=1)
         _store(flow, drawing, author)
     return flow
 
@@ -87,7 +87,7 @@ def change(flow_id: int, author: str, *, name: str | None = None, archived: bool
         if archived and ActiveVersion.objects.filter(version__flow=flow).exists():
             raise Conflict(f"{flow.name} is active: activate another flow before archiving it")
         if name is not None:
-            flow.name = _checked_name(name)
+            flow.name = checked_name(name)
         if archived is not None:
             flow.archived = archived
         flow.save()
@@ -251,7 +251,8 @@ def _store(flow: Flow, drawing: documents.Flow, author: str) -> Draft:
     )
 
 
-def _checked_name(name: str) -> str:
+def checked_name(name: str) -> str:
+    """Raises BadRequest when no flow may be called so."""
     name = name.strip()
     if not 1 <= len(name) <= documents.MAX_NAME or "/" in name or "\0" in name:
         raise BadRequest(

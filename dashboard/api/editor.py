@@ -136,7 +136,7 @@ def create_flow(request: HttpRequest, body: NewFlow) -> dict[str, Any]:
     if document is None:
         if body.template not in STARTERS:
             raise NotFound(f"There is no template {body.template!r}; there are {', '.join(STARTERS)}")
-        document = STARTERS[body.template].document
+        document = {**STARTERS[body.template].document, "name": drafts.checked_name(body.name)}
     return _flow(drafts.create(body.name, document, request.auth.name))
 
 

@@ -13,11 +13,16 @@ let shows = "current"; // or "archived"
 let flows = [];
 let undoTimer = null;
 
-document.getElementById("new-flow-form").addEventListener("submit", (event) => {
+const form = document.getElementById("new-flow-form");
+const create = form.querySelector("[type=submit]");
+form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  const { name, template } = Object.fromEntries(new FormData(event.target));
-  attempt(async () => open(await api.post("/flows", { name: name.trim(), template })));
+  const { name, template } = Object.fromEntries(new FormData(form));
+  create.disabled = true; // a double click makes one flow
+  await attempt(async () => open(await api.post("/flows", { name: name.trim(), template })));
+  create.disabled = failure.hidden; // the editor is on its way
 });
+addEventListener("pageshow", () => (create.disabled = false)); // also when one comes back to this page
 filter.addEventListener("click", (event) => {
   const chosen = event.target.closest("[data-shows]");
   if (chosen) draw(chosen.dataset.shows);

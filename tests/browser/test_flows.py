@@ -127,3 +127,28 @@ def test_without_any_flow_the_page_says_how_to_begin(flows):
     flows.page.get_by_test_id("no-flows").wait_for()
     assert flows.page.get_by_test_id("no-flows").get_by_role("listitem").count() == 4
     assert not flows.page.locator("#flows").is_visible()
+
+
+def test_a_double_click_makes_one_flow_and_the_editor_calls_it_by_its_name(server, chromium):
+    page = chromium.new_page()
+    try:
+        page.goto(f"{server.url}/flows")
+        page.locator(".flow-row, #no-flows:visible").first.wait_for()
+        page.get_by_label("Name", exact=True).fill("שלום twice")
+        page.get_by_role("button", name="Create the flow").dblclick()
+        page.get_by_label("Name of the flow").wait_for()
+        assert page.get_by_label("Name of the flow").input_value() == "שלום twice"
+        flow_id = int(page.url.rsplit("/", 1)[1])
+        assert server.get(f"/api/flows/{flow_id}")["draft"]["document"]["name"] == "שלום twice"
+        page.goto(f"{server.url}/flows")
+        page.locator(".flow-row", has_text="שלום twice").first.wait_for()
+        assert page.locator(".flow-row", has_text="שלום twice").count() == 1
+    finally:
+        page.close()
+
+
+def test_a_flow_renamed_in_the_list_has_that_name_in_the_editor(open_editor):
+    editor = open_editor()
+    editor.call("PATCH", f"/api/flows/{editor.flow_id}", {"name": "Another name"})
+    editor.reload()
+    assert editor.page.get_by_label("Name of the flow").input_value() == "Another name"

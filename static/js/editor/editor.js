@@ -19,7 +19,7 @@ import { useEditor, useEditorState } from "./store.js";
 const REFUSAL_MS = 6000;
 
 export function Editor() {
-  const name = useEditorState((state) => state.flow.name);
+  const name = useEditorState((state) => state.record.name);
   useFailing();
   return html`<${ReactFlowProvider}>
     <${Header} />

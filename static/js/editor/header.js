@@ -36,7 +36,7 @@ export function Header() {
 
 function FlowName() {
   const editor = useEditor();
-  const name = useEditorState((state) => state.flow.name);
+  const name = useEditorState((state) => state.record.name);
   const editable = useEditorState(mayEdit);
   const [text, setText] = useState(null); // what is typed, until it is taken over on leaving the field
   const keep = () => {

@@ -107,9 +107,9 @@ export function createReleasing(editor, api) {
   }
 
   function exportFlow() {
-    const { flow } = store.get();
-    const url = URL.createObjectURL(new Blob([`${JSON.stringify(flow, null, 2)}\n`], { type: "application/json" }));
-    const link = Object.assign(document.createElement("a"), { href: url, download: `${flow.name}.json` });
+    const { flow, record } = store.get();
+    const url = URL.createObjectURL(new Blob([`${JSON.stringify({ ...flow, name: record.name }, null, 2)}\n`], { type: "application/json" }));
+    const link = Object.assign(document.createElement("a"), { href: url, download: `${record.name}.json` });
     link.click();
     URL.revokeObjectURL(url);
   }
