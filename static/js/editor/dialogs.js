@@ -36,7 +36,10 @@ function ConflictDialog() {
       <button type="button" className="button is-primary" disabled=${busy} onClick=${() => settle("mine")}>Keep mine</button>`}>
     <p>${conflict.author || "Somebody else"} saved this flow meanwhile. Everything else was merged; these fields have two values:</p>
     <table className="change-table"><thead><tr><th>Node</th><th>Field</th><th>Yours</th><th>Theirs</th></tr></thead>
-      <tbody>${conflict.conflicts.map((each, index) => html`<tr key=${index}><td>${called(each)}</td><td>${fieldName(each.field)}</td><td>${shortValue(each.mine)}</td><td>${shortValue(each.theirs)}</td></tr>`)}</tbody></table>
+      <tbody>${conflict.conflicts.map((each, index) => html`
+        <tr key=${index}><td>${called(each)}</td><td>${fieldName(each.field)}</td>
+          <td>${shortValue(each.mine)}</td><td>${shortValue(each.theirs)}</td>
+        </tr>`)}</tbody></table>
   </${Modal}>`;
 }
 
@@ -53,6 +56,8 @@ function ShortcutSheet() {
   const groups = [...new Set(all.map((shortcut) => shortcut.group))];
   return html`<${Modal} title="Keyboard shortcuts" testId="shortcuts" wide>
     <div className="shortcut-groups">${groups.map((group) => html`<section key=${group}><h3 className="group-title">${group}</h3>
-      <dl className="shortcut-list">${all.filter((shortcut) => shortcut.group === group).map((shortcut) => html`<div key=${shortcut.label}><dt>${shortcut.label}</dt><dd><kbd>${shortcut.shown}</kbd></dd></div>`)}</dl></section>`)}</div>
+      <dl className="shortcut-list">${all.filter((shortcut) => shortcut.group === group).map((shortcut) => html`
+        <div key=${shortcut.label}><dt>${shortcut.label}</dt><dd><kbd>${shortcut.shown}</kbd></dd></div>`)}
+      </dl></section>`)}</div>
   </${Modal}>`;
 }

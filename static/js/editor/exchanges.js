@@ -16,8 +16,12 @@ function Exchange({ request }) {
     ${request.problem && html`<p className="field-problem">${request.problem}</p>`}
     ${(request.headers.length > 0 || request.body) && html`<details className="reasoning"><summary>Sent</summary>
       <${Headers} headers=${request.headers} />${request.body && html`<pre className="raw-answer" tabIndex="0">${request.body}</pre>`}</details>`}
-    ${request.response_headers.length > 0 && html`<details className="reasoning"><summary>${counted(request.response_headers.length, "header")} of the answer</summary><${Headers} headers=${request.response_headers} /></details>`}
-    ${request.response_body && html`<h4 className="field-label">Answer<span className="field-unit">its beginning</span></h4><pre className="raw-answer" tabIndex="0" data-testid="response-body">${request.response_body}</pre>`}
+    ${request.response_headers.length > 0 && html`
+      <details className="reasoning"><summary>${counted(request.response_headers.length, "header")} of the answer</summary>
+        <${Headers} headers=${request.response_headers} /></details>`}
+    ${request.response_body && html`
+      <h4 className="field-label">Answer<span className="field-unit">its beginning</span></h4>
+      <pre className="raw-answer" tabIndex="0" data-testid="response-body">${request.response_body}</pre>`}
   </div>`;
 }
 

@@ -100,7 +100,10 @@ function ListField({ field, value, hints, editable, onChange }) {
   };
   return html`<div className="chips-field">
     ${entries.map((entry, index) => html`<span className="chip" key=${`${entry}:${index}`}>${String(entry)}
-      ${editable && html`<button type="button" className="chip-remove" aria-label=${`Remove ${entry}`} onClick=${() => onChange(entries.filter((_, place) => place !== index))}><${Icon} name="close" size=${10} /></button>`}</span>`)}
+      ${editable && html`<button type="button" className="chip-remove" aria-label=${`Remove ${entry}`}
+        onClick=${() => onChange(entries.filter((_, place) => place !== index))}>
+        <${Icon} name="close" size=${10} /></button>`}
+      </span>`)}
     <input type="text" ...${hints} value=${text} readOnly=${!editable} placeholder=${entries.length === 0 ? placeholderOf(field) ?? "Add, then Enter" : "Add"} autoComplete="off"
       onChange=${(event) => setText(event.target.value)} onKeyDown=${onKeyDown} onBlur=${add} />
   </div>`;

@@ -26,10 +26,13 @@ export function Header() {
     <span className="spacer" />
     <${People} />
     <${Checklist} />
-    <button type="button" className="button is-quiet" data-testid="versions" aria-label="Versions" title="Versions" onClick=${() => store.set({ dialog: { kind: "versions" } })}><${Icon} name="history" /><span className="wide-only">Versions</span></button>
+    <button type="button" className="button is-quiet" data-testid="versions" aria-label="Versions" title="Versions"
+      onClick=${() => store.set({ dialog: { kind: "versions" } })}>
+      <${Icon} name="history" /><span className="wide-only">Versions</span></button>
     <${Menu} />
     <button type="button" className="button" data-testid="save" title="Save the draft now (Ctrl+S)" disabled=${!editable} onClick=${() => editor.saveNow()}>Save</button>
-    <button type="button" className="button is-primary" data-testid="activate" disabled=${!mayPublish} title=${mayPublish ? "Review, then make it live" : "You may not activate"} onClick=${() => editor.openReview(viewing?.number)}>
+    <button type="button" className="button is-primary" data-testid="activate" disabled=${!mayPublish}
+      title=${mayPublish ? "Review, then make it live" : "You may not activate"} onClick=${() => editor.openReview(viewing?.number)}>
       <${Icon} name="activate" />Activate</button>
   </section>`;
 }
@@ -67,7 +70,14 @@ function StateChip() {
   if (viewing) return html`<span className="state-chip" data-testid="state-chip" data-state="viewing">Version ${viewing.number} · read-only</span>`;
   return html`<span className="state-chip" data-testid="state-chip" data-state=${state} title=${message || live}>
     <span className="state-dot" />
-    <span>${{ saved: `Draft · saved ${clockTime(savedAt)}`, unsaved: "Draft · unsaved", saving: "Draft · unsaved, saving…", offline: "Draft · unsaved, server away", conflict: "Draft · unsaved, conflict", failed: "Draft · unsaved, refused" }[state]}</span>
+    <span>${{
+      saved: `Draft · saved ${clockTime(savedAt)}`,
+      unsaved: "Draft · unsaved",
+      saving: "Draft · unsaved, saving…",
+      offline: "Draft · unsaved, server away",
+      conflict: "Draft · unsaved, conflict",
+      failed: "Draft · unsaved, refused",
+    }[state]}</span>
     <span className="chip-live wide-only">${live}</span>
   </span>`;
 }
@@ -99,7 +109,8 @@ function Undo() {
   const future = useEditorState((state) => state.history.future.at(-1)?.label ?? null);
   return html`<span className="button-pair">
     <button type="button" className="icon-button" aria-label="Undo" title=${past ? `Undo: ${past} (Ctrl+Z)` : "Nothing to undo"} disabled=${!past} onClick=${() => editor.undoLast()}><${Icon} name="undo" /></button>
-    <button type="button" className="icon-button" aria-label="Redo" title=${future ? `Redo: ${future} (Ctrl+Shift+Z)` : "Nothing to redo"} disabled=${!future} onClick=${() => editor.redoLast()}><${Icon} name="redo" /></button>
+    <button type="button" className="icon-button" aria-label="Redo" title=${future ? `Redo: ${future} (Ctrl+Shift+Z)` : "Nothing to redo"}
+      disabled=${!future} onClick=${() => editor.redoLast()}><${Icon} name="redo" /></button>
   </span>`;
 }
 
@@ -141,7 +152,10 @@ function Menu() {
     ${(close) => html`<div className="menu">
       ${items.map(([icon, label, keys, act]) => html`<button type="button" key=${label} className="menu-item" onClick=${() => { close(); act(); }}>
         <${Icon} name=${icon} /><span>${label}</span><kbd>${keys}</kbd></button>`)}
-      <label className="menu-item"><input type="checkbox" className="switch" checked=${autosave} disabled=${!editable} onChange=${(event) => editor.setAutosave(event.target.checked)} /><span>Save the draft by itself</span></label>
+      <label className="menu-item">
+        <input type="checkbox" className="switch" checked=${autosave} disabled=${!editable}
+          onChange=${(event) => editor.setAutosave(event.target.checked)} />
+        <span>Save the draft by itself</span></label>
     </div>`}
   </${Popover}>`;
 }

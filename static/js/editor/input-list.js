@@ -46,10 +46,13 @@ export function InputList({ node, ordered, editable }) {
           onKeyDown=${(event) => onKeyDown(event, index)}><${Icon} name="grip" size=${14} /></button>`}
         ${ordered && html`<span className="order-badge">${index + 1}</span>`}
         <span className="input-name" title=${called(edge)}>${called(edge)}</span>
-        ${editable && html`<button type="button" className="icon-button" aria-label=${`Disconnect ${called(edge)}`} title="Disconnect" onClick=${() => editor.perform("remove", { edgeIds: [edge.id] })}><${Icon} name="close" size=${12} /></button>`}
+        ${editable && html`<button type="button" className="icon-button" aria-label=${`Disconnect ${called(edge)}`} title="Disconnect"
+          onClick=${() => editor.perform("remove", { edgeIds: [edge.id] })}>
+          <${Icon} name="close" size=${12} /></button>`}
       </li>`)}
     </ol>
-    ${editable && candidates.length > 0 && html`<select className="add-input" aria-label="Connect another node to this one" value="" onChange=${(event) => editor.perform("connect", { source: event.target.value, target: node.id })}>
+    ${editable && candidates.length > 0 && html`<select className="add-input" aria-label="Connect another node to this one" value=""
+      onChange=${(event) => editor.perform("connect", { source: event.target.value, target: node.id })}>
       <option value="">Connect from…</option>
       ${candidates.map((other) => html`<option key=${other.id} value=${other.id}>${nameOf(other, types)}</option>`)}
     </select>`}

@@ -108,7 +108,8 @@ function NameField({ node, type, editable, problem }) {
   return html`<span className="inspector-name">
     <input className="name-input" id="node-name" aria-label="Name of the node" placeholder=${type?.label ?? node.type} value=${node.name} readOnly=${!editable}
       aria-invalid=${Boolean(problem)} aria-describedby=${problem ? "node-name-problem" : undefined} onChange=${(event) => editor.rename(node.id, event.target.value)} />
-    ${problem ? html`<span className="field-problem" id="node-name-problem">${problem.message}</span>` : html`<span className="inspector-type">${node.name ? (type?.label ?? node.type) : type && sentenceCase(type.summary)}</span>`}
+    ${problem ? html`<span className="field-problem" id="node-name-problem">${problem.message}</span>`
+      : html`<span className="inspector-type">${node.name ? (type?.label ?? node.type) : type && sentenceCase(type.summary)}</span>`}
   </span>`;
 }
 

@@ -67,7 +67,8 @@ function rankedBy(items, nodeId) {
 function PinButton({ node, run }) {
   const editor = useEditor();
   if (node.pin) return html`<button type="button" className="button" onClick=${() => editor.togglePin(node.id)}><${Icon} name="pin" size=${14} />Unpin</button>`;
-  return html`<button type="button" className="button" disabled=${!run?.top?.length} title="Use this list instead of running the node; previews only" onClick=${() => editor.togglePin(node.id)}><${Icon} name="pin" size=${14} />Pin its output</button>`;
+  return html`<button type="button" className="button" disabled=${!run?.top?.length} title="Use this list instead of running the node; previews only"
+    onClick=${() => editor.togglePin(node.id)}><${Icon} name="pin" size=${14} />Pin its output</button>`;
 }
 
 function PinnedList({ node, editable }) {

@@ -29,7 +29,9 @@ export function PeopleAt({ nodeId }) {
 
 function Face({ person }) {
   const letters = person.is_you ? "" : initials(person.name);
-  return html`<span className=${`face ${colorClass(person)} ${person.is_editing ? "is-editing" : ""}`} data-testid="avatar" title=${`${nameOfPerson(person)} · ${doing(person)}`}>${letters || html`<${Icon} name="panel" size=${13} />`}</span>`;
+  return html`<span className=${`face ${colorClass(person)} ${person.is_editing ? "is-editing" : ""}`} data-testid="avatar"
+    title=${`${nameOfPerson(person)} · ${doing(person)}`}>
+    ${letters || html`<${Icon} name="panel" size=${13} />`}</span>`;
 }
 
 function Row({ person }) {

@@ -73,7 +73,10 @@ function Estimate({ shown }) {
   return html`<div className="estimate" data-testid="estimate">
     <div className="estimate-bar" role="img" aria-label=${`Tokens: ${words}`}>
       ${PARTS.map(([part], index) => html`<span key=${part} className=${`estimate-part is-${index}`} style=${{ flexGrow: estimate[part] }} />`)}</div>
-    <dl className="estimate-parts">${PARTS.map(([part, label], index) => html`<div key=${part}><dt><span className=${`estimate-key is-${index}`} />${label}</dt><dd>${estimate[part].toLocaleString("en")}</dd></div>`)}</dl>
+    <dl className="estimate-parts">${PARTS.map(([part, label], index) => html`
+      <div key=${part}><dt><span className=${`estimate-key is-${index}`} />${label}</dt>
+        <dd>${estimate[part].toLocaleString("en")}</dd></div>`)}
+    </dl>
     <p className="estimate-sum"><b>About ${counted(estimate.total, "token")}</b>${calls > 1 ? ` a call, ${counted(calls, "call")}` : ""}${room ? ` of ${room.toLocaleString("en")}` : ""} · ${cost === null ? "price unknown" : `${money(cost, currency)} for one user`}</p>
   </div>`;
 }

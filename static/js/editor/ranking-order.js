@@ -17,7 +17,13 @@ export function Order({ items, scores = new Map() }) {
   const incoming = items.toSorted((a, b) => a.rank_before - b.rank_before);
   return html`<div className="order-frame" tabIndex="0" role="region" aria-label="Order"><table className="order" data-testid="order">
     <caption className="visually-hidden">The new order beside the one that came in</caption>
-    <thead><tr><th scope="col"><span className="visually-hidden">Place</span></th><th scope="col">New order</th>${scores.size > 0 && html`<th scope="col" className="order-score">Score</th>`}<th scope="col" className="order-moved"><span className="visually-hidden">Places moved</span></th><th scope="col">Came in</th></tr></thead>
+    <thead><tr>
+      <th scope="col"><span className="visually-hidden">Place</span></th>
+      <th scope="col">New order</th>
+      ${scores.size > 0 && html`<th scope="col" className="order-score">Score</th>`}
+      <th scope="col" className="order-moved"><span className="visually-hidden">Places moved</span></th>
+      <th scope="col">Came in</th>
+    </tr></thead>
     <tbody>${items.map((item, index) => html`<tr key=${item.item_id} className=${item.origin === "ranked" ? "" : "is-appended"} data-item=${item.item_id}>
       <td className="rank">${item.rank}</td>
       <td title=${item.item_id}><span className="order-item"><span className="order-title">${item.title || item.item_id}</span>${item.origin === "appended" && html`<span className="tag">appended</span>`}</span></td>

@@ -17,7 +17,10 @@ export function RankingOutcome({ outcome, withOrder = true, currency = "" }) {
     ${calls.length > 1 && html`<p className="outcome-line">${counted(calls.length, "call")}, ${counted(outcome.tokens, "token")}, ${duration(outcome.ms)}${outcome.cost === null ? "" : `, ${money(outcome.cost, currency)}`}${outcome.agreement === null ? "" : `, agreement ${outcome.agreement.toFixed(2)}`}</p>`}
     ${calls.length > 0 && html`<${Call} call=${calls[0]} currency=${currency} withMessages=${!withOrder || calls.length > 1} />`}
     ${calls.slice(1).length > 0 && html`<details className="reasoning"><summary>${counted(calls.length - 1, "more call")}</summary>
-      ${calls.slice(1).map((call, index) => html`<details className="field-group" key=${index}><summary>Call ${index + 2}: ${counted(call.asked_about.length, "candidate")}</summary><${Call} call=${call} currency=${currency} withMessages /></details>`)}</details>`}
+      ${calls.slice(1).map((call, index) => html`<details className="field-group" key=${index}>
+        <summary>Call ${index + 2}: ${counted(call.asked_about.length, "candidate")}</summary>
+        <${Call} call=${call} currency=${currency} withMessages />
+      </details>`)}</details>`}
   </div>`;
 }
 
@@ -67,7 +70,11 @@ function Call({ call, currency, withMessages }) {
 
 function Attempts({ attempts }) {
   if (attempts.length === 0) return "none";
-  return attempts.map((attempt) => html`<span className="attempt" key=${attempt.number}>${attempt.status ?? "no answer"}, ${duration(attempt.ms)}${attempt.waited_ms >= 1 ? ` after a wait of ${duration(attempt.waited_ms)}` : ""}${attempt.detail ? `: ${attempt.detail}` : ""}</span>`);
+  return attempts.map((attempt) => html`<span className="attempt" key=${attempt.number}>
+    ${attempt.status ?? "no answer"}, ${duration(attempt.ms)}
+    ${attempt.waited_ms >= 1 ? ` after a wait of ${duration(attempt.waited_ms)}` : ""}
+    ${attempt.detail ? `: ${attempt.detail}` : ""}
+  </span>`);
 }
 
 function tokenWords(tokens) {

@@ -46,7 +46,9 @@ function Result({ item, flow, isOpen, onOpen }) {
       </span>
       <span className="result-origins">${proposals.slice(0, 4).map((step, index) => html`<${Origin} key=${index} step=${step} flow=${flow} />`)}
         ${proposals.length > 4 && html`<span className="origin">+${proposals.length - 4}</span>`}</span>
-      <span className=${`result-shift ${shift > 0 ? "is-up" : shift < 0 ? "is-down" : ""}`} title=${shiftWords(shift)}>${shift ? html`<${Icon} name=${shift > 0 ? "chevronUp" : "chevronDown"} size=${12} />${Math.abs(shift)}` : ""}</span>
+      <span className=${`result-shift ${shift > 0 ? "is-up" : shift < 0 ? "is-down" : ""}`} title=${shiftWords(shift)}>
+        ${shift ? html`<${Icon} name=${shift > 0 ? "chevronUp" : "chevronDown"} size=${12} />${Math.abs(shift)}` : ""}
+      </span>
       <span className="result-score" title="Score">${score(item.score)}</span>
     </button>
   </li>`;

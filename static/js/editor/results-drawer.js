@@ -43,7 +43,12 @@ function DrawerHead({ run, close }) {
   const ask = (value) => editor.explain(value);
   return html`<header className="drawer-head">
     <h2 className="drawer-title">${run ? html`Recommended for <b title=${run.userId}>${whom(run.userId, run.whatIf)}</b>` : "Results"}</h2>
-    ${run && marked(run.whatIf) && html`<button type="button" className="what-if-mark" data-testid="what-if-results" aria-label=${`Reset ${marked(run.whatIf)} and run again`} title="This list is not for the user as they are. Press to reset and run again." onClick=${() => editor.asItIs({ andRun: true })}>${marked(run.whatIf)}<span className="what-if-reset">Reset</span></button>`}
+    ${run && marked(run.whatIf) && html`<button type="button" className="what-if-mark" data-testid="what-if-results"
+      aria-label=${`Reset ${marked(run.whatIf)} and run again`}
+      title="This list is not for the user as they are. Press to reset and run again."
+      onClick=${() => editor.asItIs({ andRun: true })}>
+      ${marked(run.whatIf)}<span className="what-if-reset">Reset</span>
+    </button>`}
     ${ready && html`<span className="drawer-facts">${counted(run.items.length, "item")} · ${duration(run.ms)}</span>`}
     <span className="spacer" />
     ${ready && html`<button type="button" className="button" data-testid="compare" title="The live version's list for this user beside this one" onClick=${() => editor.compareWithLive()}>Compare with live</button>`}

@@ -18,7 +18,9 @@ export function Changes({ review }) {
   ];
   const others = changes.edges_added.length + changes.edges_removed.length - rows.filter(({ kind }) => kind.startsWith("Edge")).length;
   return html`<section data-testid="changes"><h3 className="review-title">${rows.length === 0 ? "Same drawing as the live version" : "What changes"}</h3>
-    ${rows.length > 0 && html`<div className="review-scroll" tabIndex="0" role="region" aria-label="What changes"><table className="change-table has-authors"><thead><tr><th>Change</th><th>Where</th><th>Live now</th><th>From now on</th><th>By</th></tr></thead><tbody>
+    ${rows.length > 0 && html`<div className="review-scroll" tabIndex="0" role="region" aria-label="What changes">
+      <table className="change-table has-authors"><thead><tr><th>Change</th><th>Where</th><th>Live now</th><th>From now on</th><th>By</th></tr></thead>
+      <tbody>
       ${rows.map(({ kind, where, values, author, at }, index) => html`<tr key=${index}><td><span className=${`change-tag is-${kind.split(" ").at(-1).toLowerCase()}`}>${kind}</span></td><td>${where}</td>
         ${values ? values.map((value, place) => html`<td key=${place}><code>${shortValue(value)}</code></td>`) : html`<td></td><td></td>`}<td title=${dateTime(at)}>${author}</td></tr>`)}
     </tbody></table></div>`}

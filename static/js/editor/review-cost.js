@@ -22,7 +22,9 @@ function Words({ found }) {
   if (found.nodes.length === 0) return html`<p>No model is asked: it costs nothing.</p>${others}`;
   return html`
     <p><b data-testid="cost-in-all">${priced(found, found.currency)}</b> for ${counted(found.users, "user")}: ${counted(found.calls, "call")}, about ${counted(found.tokens, "token")}.</p>
-    ${found.nodes.length > 1 && html`<ul className="plain-list">${found.nodes.map((node) => html`<li key=${node.node_id}>${node.name}: ${counted(node.calls, "call")}, about ${counted(node.tokens, "token")}, ${priced(node, found.currency).toLowerCase()}</li>`)}</ul>`}
+    ${found.nodes.length > 1 && html`<ul className="plain-list">
+      ${found.nodes.map((node) => html`<li key=${node.node_id}>${node.name}: ${counted(node.calls, "call")}, about ${counted(node.tokens, "token")}, ${priced(node, found.currency).toLowerCase()}</li>`)}
+    </ul>`}
     ${[...new Set(found.nodes.map((node) => node.notice).filter(Boolean))].map((notice) => html`<p className="field-hint" key=${notice}>${notice}</p>`)}
     <p className="field-hint">Estimated from the prompts of ${counted(found.sampled, "user")}. Lists are made again every ${hours(found.expire_s)} and when data change; answers that are still kept are not paid for again.${unpriced(found)}</p>
     ${others}`;

@@ -40,7 +40,11 @@ export function ReviewDialog({ dialog }) {
     ${!review && !error && html`<p className="empty-hint" aria-busy="true">Comparing with what is live…</p>`}
     ${review && html`
       ${blocking.length > 0 && html`<section data-testid="blocking"><h3 className="review-title is-blocking">${counted(blocking.length, "problem")} in the way</h3>
-        <ul className="checklist-rows">${blocking.map((problem, index) => html`<li key=${index}><button type="button" className="checklist-row is-blocking" onClick=${() => { store.set({ dialog: null }); editor.goToProblem(problem); }}><span className="state-dot" /><span>${problem.message}</span></button></li>`)}</ul></section>`}
+        <ul className="checklist-rows">${blocking.map((problem, index) => html`
+          <li key=${index}><button type="button" className="checklist-row is-blocking"
+            onClick=${() => { store.set({ dialog: null }); editor.goToProblem(problem); }}>
+            <span className="state-dot" /><span>${problem.message}</span></button></li>`)}
+        </ul></section>`}
       <${Changes} review=${review} />
       ${blocking.length === 0 && html`
         <${MissingModels} version=${dialog.version} models=${review.models} />

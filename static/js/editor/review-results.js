@@ -51,9 +51,13 @@ export function ResultDifference({ version, asksOthers }) {
 function Summary({ found }) {
   const groups = found.groups.filter((group) => group.users > 0);
   const rows = [...groups, { group: "all", ...found.summary }];
-  return html`<div className="review-scroll" tabIndex="0" role="region" aria-label="How lists change, by group of users"><table className="list-table" data-testid="sample-groups"><caption className="visually-hidden">How lists change, by group of users</caption>
+  return html`<div className="review-scroll" tabIndex="0" role="region" aria-label="How lists change, by group of users">
+    <table className="list-table" data-testid="sample-groups">
+      <caption className="visually-hidden">How lists change, by group of users</caption>
     <thead><tr><th scope="col">Users</th><th scope="col" className="is-number">Compared</th><th scope="col" className="is-number">Same list</th>
-      <th scope="col" className="is-number" title=${`Share of the first ${found.k} items that both lists have; 95 % interval`}>Overlap@${found.k}</th><th scope="col" className="is-number" title="Rank-biased overlap: the same, first ranks counting most; 95 % interval">RBO</th></tr></thead>
+      <th scope="col" className="is-number" title=${`Share of the first ${found.k} items that both lists have; 95 % interval`}>Overlap@${found.k}</th>
+      <th scope="col" className="is-number" title="Rank-biased overlap: the same, first ranks counting most; 95 % interval">RBO</th>
+      </tr></thead>
     <tbody>${rows.map((row) => html`<tr key=${row.group}><th scope="row">${row.group}</th><td className="is-number">${row.users}</td><td className="is-number">${row.same}</td>
       <td className="is-number">${estimate(row.overlap)}</td><td className="is-number">${estimate(row.rank_biased_overlap)}</td></tr>`)}</tbody></table></div>`;
 }

@@ -15,7 +15,9 @@ export function RunBar() {
   return html`<div className="run-bar" role="group" aria-label="Preview">
     <${UserPicker} busy=${busy} />
     ${busy
-      ? html`<button type="button" className="button is-stop" data-testid="cancel" disabled=${run.cancelling} title="Stop (Ctrl+Alt+Enter)" onClick=${() => editor.cancel()}><${Icon} name="stop" size=${14} />${run.cancelling ? "Stopping" : "Stop"}</button>`
+      ? html`<button type="button" className="button is-stop" data-testid="cancel" disabled=${run.cancelling}
+        title="Stop (Ctrl+Alt+Enter)" onClick=${() => editor.cancel()}>
+        <${Icon} name="stop" size=${14} />${run.cancelling ? "Stopping" : "Stop"}</button>`
       : html`<button type="button" className="button is-run" data-testid="run" title="Run the drawing as it stands (Ctrl+Enter)" onClick=${() => editor.run()}><${Icon} name="play" size=${14} />Run</button>`}
     <${RunWord} run=${run} link=${link} busy=${busy} open=${() => store.set({ drawerOpen: true })} />
   </div>`;

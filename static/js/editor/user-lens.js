@@ -66,7 +66,8 @@ function AddedRows({ rows }) {
   if (rows.length === 0) return null;
   return html`<ul className="feedback-list is-added" data-testid="added">${rows.map((row) => html`<li key=${row.item_id} data-item=${row.item_id}>
     <span className="tag is-what-if">${SENSES[row.sense]}</span><span className="feedback-title" title=${row.item_id}>${row.title}</span>
-    <button type="button" className="icon-button is-tiny" aria-label=${`Take ${row.title} away again`} title="Take it away again" onClick=${() => editor.withdrawFeedback(row.item_id)}><${Icon} name="close" size=${12} /></button></li>`)}</ul>`;
+    <button type="button" className="icon-button is-tiny" aria-label=${`Take ${row.title} away again`} title="Take it away again"
+      onClick=${() => editor.withdrawFeedback(row.item_id)}><${Icon} name="close" size=${12} /></button></li>`)}</ul>`;
 }
 
 function Feedback({ entry, isOut }) {
@@ -84,5 +85,9 @@ function RunAgain({ run, whatIf }) {
   const editor = useEditor();
   const of = run?.whatIf ?? AS_IT_IS;
   if (isSame(told(of), told(whatIf)) || (whatIf.anonymous && changeCount(whatIf) === 0)) return null;
-  return html`<p className="lens-again"><button type="button" className="button is-small is-run" data-testid="run-what-if" onClick=${() => editor.run()}><${Icon} name="play" size=${12} />Run ${whatIf.anonymous ? "the session" : "with this"}</button><span>Only this preview; nothing is stored.</span></p>`;
+  return html`<p className="lens-again">
+    <button type="button" className="button is-small is-run" data-testid="run-what-if" onClick=${() => editor.run()}>
+      <${Icon} name="play" size=${12} />Run ${whatIf.anonymous ? "the session" : "with this"}
+    </button><span>Only this preview; nothing is stored.</span>
+  </p>`;
 }

@@ -30,15 +30,22 @@ export function UserPicker({ busy }) {
       : html`<${Combobox} id="user-id" testId="user-id" label="User ID" placeholder="User ID" value=${userId} onValue=${editor.chooseUser}
           suggest=${(text) => editor.suggestUsers("prefix", text)} onEnter=${() => !busy && editor.run()}
           describe=${(user) => ({ value: user.user_id, words: user.user_id, beside: `${(user.feedback ?? 0).toLocaleString("en")} feedback` })} />`}
-    <button type="button" className="icon-button" aria-label="Take a random user" title="Random user" data-testid="random-user" onClick=${() => take("random", "There are no users yet.")}><${Icon} name="shuffle" /></button>
+    <button type="button" className="icon-button" aria-label="Take a random user" title="Random user" data-testid="random-user"
+      onClick=${() => take("random", "There are no users yet.")}><${Icon} name="shuffle" /></button>
     <${Popover} label="Other users" className="icon-button" testId="other-users" face=${face}>${(close) => html`<div className="menu">
-      ${KINDS.map(({ kind, icon, label, hint, none }) => html`<button type="button" className="menu-item" key=${kind} data-testid=${`${kind}-user`} onClick=${() => { close(); take(kind, none); }}><${Icon} name=${icon} /><span>${label}</span><span className="menu-hint">${hint}</span></button>`)}
-      <button type="button" className="menu-item" data-testid="anonymous" onClick=${() => { close(); editor.beginSession(); }}><${Icon} name="globe" /><span>Anonymous session</span><span className="menu-hint">nobody known; you say what they liked</span></button>
+      ${KINDS.map(({ kind, icon, label, hint, none }) => html`
+        <button type="button" className="menu-item" key=${kind} data-testid=${`${kind}-user`}
+          onClick=${() => { close(); take(kind, none); }}>
+          <${Icon} name=${icon} /><span>${label}</span><span className="menu-hint">${hint}</span></button>`)}
+      <button type="button" className="menu-item" data-testid="anonymous" onClick=${() => { close(); editor.beginSession(); }}>
+        <${Icon} name="globe" /><span>Anonymous session</span><span className="menu-hint">nobody known; you say what they liked</span></button>
     </div>`}</${Popover}>`;
 }
 
 /** While it is there the next run is not for the user as they are; one click resets. */
 function WhatIfMark({ whatIf }) {
   const editor = useEditor();
-  return html`<button type="button" className="what-if-mark" data-testid="what-if" aria-label=${`Reset ${marked(whatIf)}`} title="Back to the user as they are" onClick=${() => editor.asItIs()}>${marked(whatIf)}<span className="what-if-reset">Reset</span></button>`;
+  return html`<button type="button" className="what-if-mark" data-testid="what-if" aria-label=${`Reset ${marked(whatIf)}`}
+    title="Back to the user as they are" onClick=${() => editor.asItIs()}>
+    ${marked(whatIf)}<span className="what-if-reset">Reset</span></button>`;
 }

@@ -73,7 +73,11 @@ function Version({ version, newest, attempt }) {
       <button type="button" className="button is-small" title="What the draft changed since this version" onClick=${attempt(() => editor.compare(number, null))}>Compare</button>
       ${!readOnly && html`<button type="button" className="button is-small" data-testid=${`restore-${number}`} title="Let the draft be this version again" onClick=${restore}>Restore</button>`}
       ${mayPublish && !isLive && html`<button type="button" className="button is-small" data-testid=${`activate-${number}`} onClick=${() => editor.openReview(number)}>Activate</button>`}
-      ${mayPublish && isLive && newest?.is_newest && html`<button type="button" className="button is-small" data-testid="roll-back-live" title=${`Make ${before(newest, calledIn(store.get().record.id))} live again, at once`} onClick=${attempt(() => editor.rollBack(newest))}>${newest.is_rollback ? "Undo the rollback" : "Roll back"}</button>`}
+      ${mayPublish && isLive && newest?.is_newest && html`<button type="button" className="button is-small" data-testid="roll-back-live"
+        title=${`Make ${before(newest, calledIn(store.get().record.id))} live again, at once`}
+        onClick=${attempt(() => editor.rollBack(newest))}>
+        ${newest.is_rollback ? "Undo the rollback" : "Roll back"}
+      </button>`}
     </span></li>`;
 }
 

@@ -9,7 +9,11 @@ export function compareView(one, other) {
   const warnings = caveats(one.report, other.report);
   const rows = compareReports(one.report, other.report);
   const head = (run) => `${run.title} (${new Date(run.created_at).toLocaleString([], { dateStyle: "short", timeStyle: "short" })}, seed ${run.settings.seed}, n = ${run.report.users})`;
-  const columns = [{ label: "Ranker" }, { label: "Shots", isNumber: true }, { label: "A", title: head(one), isNumber: true }, { label: "B", title: head(other), isNumber: true }, { label: "A − B", isNumber: true }, { label: "HR A − B", isNumber: true }];
+  const columns = [
+    { label: "Ranker" }, { label: "Shots", isNumber: true },
+    { label: "A", title: head(one), isNumber: true }, { label: "B", title: head(other), isNumber: true },
+    { label: "A − B", isNumber: true }, { label: "HR A − B", isNumber: true },
+  ];
   return {
     element: make("article", {}, title,
       make("dl.compared", {}, make("dt", {}, "A"), make("dd", {}, head(one)), make("dt", {}, "B"), make("dd", {}, head(other))),

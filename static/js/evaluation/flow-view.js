@@ -20,7 +20,11 @@ export function flowView(run, actions) {
 
   function redraw() {
     if (!hasShares) return;
-    const rows = measured.map((part) => ({ label: part.name, ...part.relative, title: `Without ${part.name}: ${signedPercent(part.relative.mean)} of NDCG, 95 % interval ${signedPercent(part.relative.low)} to ${signedPercent(part.relative.high)}, ${counted(part.ndcg.n, "user")}` }));
+    const rows = measured.map((part) => ({
+      label: part.name,
+      ...part.relative,
+      title: `Without ${part.name}: ${signedPercent(part.relative.mean)} of NDCG, 95 % interval ${signedPercent(part.relative.low)} to ${signedPercent(part.relative.high)}, ${counted(part.ndcg.n, "user")}`
+    }));
     figure.replaceChildren(changeChart(rows, { width: Math.max(280, figure.clientWidth), description: "Bars to the left: the flow is worse without this node. The table below holds every number." }));
   }
 }
@@ -51,7 +55,12 @@ function partsTable(report) {
       make(`td.is-number.${verdictClass(part.ndcg)}`, {}, part.lists_changed === 0 ? "no change" : `${signed(part.ndcg.mean, 4)} ±${plain(half(part.ndcg), 4)}`),
       make("td.is-number", {}, part.relative.mean == null ? DASH : signedPercent(part.relative.mean)),
       make("td.is-number", {}, signed(part.recall.mean, 4)), make("td.is-number", {}, percent(part.lists_changed, 0)))));
-  const whole = make("tr", {}, make("th", { scope: "row" }, "nothing: the whole flow"), make("td.is-number", {}, withInterval(report.metrics.ndcg.mean, report.metrics.ndcg.low, report.metrics.ndcg.high, 4)), make("td.is-number", {}, DASH), make("td.is-number", {}, plain(report.metrics.recall.mean, 4)), make("td.is-number", {}, DASH));
+  const whole = make("tr", {},
+    make("th", { scope: "row" }, "nothing: the whole flow"),
+    make("td.is-number", {}, withInterval(report.metrics.ndcg.mean, report.metrics.ndcg.low, report.metrics.ndcg.high, 4)),
+    make("td.is-number", {}, DASH),
+    make("td.is-number", {}, plain(report.metrics.recall.mean, 4)),
+    make("td.is-number", {}, DASH));
   return table("Change without each recommender", columns, [whole, ...rows]);
 }
 
@@ -66,5 +75,7 @@ function half({ low, high }) {
 function notes(report) {
   const degraded = Object.entries(report.degraded).map(([text, count]) => `${text} (${counted(count, "time")})`);
   const lines = [...degraded, ...report.notes.map((line) => `${line} (without the hidden likes)`)];
-  return lines.length > 0 && make("details.more", { open: degraded.length > 0 }, make("summary", {}, degraded.length ? "What went wrong, and what was trained" : "What was trained for it"), make("ul.plain-list", {}, lines.map((line) => make("li", {}, line))));
+  return lines.length > 0 && make("details.more", { open: degraded.length > 0 },
+    make("summary", {}, degraded.length ? "What went wrong, and what was trained" : "What was trained for it"),
+    make("ul.plain-list", {}, lines.map((line) => make("li", {}, line))));
 }

@@ -79,12 +79,18 @@ function slots(report) {
   const rows = report.rows.filter((row) => row.slots);
   const columns = [{ label: "Ranker" }, ...["first", "second", "third", "last"].map((name) => ({ label: `${name} quarter`, isNumber: true }))];
   const last = rows.at(-1)?.shots;
-  const lines = rows.filter((row) => row.shots === last).map((row) => make("tr", {}, make("th", { scope: "row" }, row.label), row.slots.map((slot) => make("td.is-number", { title: `${slot.n} users` }, plain(slot.mean)))));
+  const lines = rows.filter((row) => row.shots === last).map((row) =>
+    make("tr", {}, make("th", { scope: "row" }, row.label),
+      row.slots.map((slot) => make("td.is-number", { title: `${slot.n} users` }, plain(slot.mean)))));
   return make("details.more", {}, make("summary", {}, "Where the hidden item stood among the candidates"),
-    make("p.field-hint", {}, `NDCG at ${counted(last ?? 0, "shot")} by where the hidden item was shown. A slope means that a ranker follows the order it is given.`), table("NDCG by place of the hidden item", columns, lines));
+    make("p.field-hint", {}, `NDCG at ${counted(last ?? 0, "shot")} by where the hidden item was shown. A slope means that a ranker follows the order it is given.`),
+    table("NDCG by place of the hidden item", columns, lines));
 }
 
 function asked(report) {
   const busy = Object.entries(report.asked ?? {}).filter(([, each]) => each.calls);
-  return busy.length > 0 && make("p.field-hint", {}, busy.map(([name, each]) => `${name}: ${counted(each.calls, "call")} in ${each.seconds} s, ${Math.round(each.busy_share * 100)} % of the endpoint's own throughput at ${each.in_flight} in flight.`).join(" "));
+  return busy.length > 0 && make("p.field-hint", {},
+    busy.map(([name, each]) =>
+      `${name}: ${counted(each.calls, "call")} in ${each.seconds} s, ${Math.round(each.busy_share * 100)} % of the endpoint's own throughput at ${each.in_flight} in flight.`
+    ).join(" "));
 }
