@@ -8,17 +8,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from datetime import datetime, timedelta
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.utils import timezone
 
 from dashboard import access
 from dashboard.evaluation import runs
-from dashboard.models import LIVE
+from dashboard.models import Evaluation, Job
 
 #: Seconds between two looks at the rows.
 LOOK_EVERY_S = 0.5
+#: A page may have been made so long before its socket is open.
+LATELY = timedelta(seconds=30)
 NOT_ALLOWED = 4403
 
 
@@ -38,33 +42,36 @@ class EvaluationConsumer(AsyncWebsocketConsumer):
             self.telling.cancel()
 
     async def _tell(self) -> None:
-        told: dict[int, dict[str, Any]] = {}
-        watched: set[int] = set()
+        # What was over long before this page was opened is in the page already. Anything else is told when it
+        # is first seen, in whatever state: a short run begins and ends between two looks.
+        told = await sync_to_async(_over_before)(timezone.now() - LATELY)
         with contextlib.suppress(RuntimeError):  # the socket closed meanwhile
             while True:
                 found = await sync_to_async(_states)()
-                fresh = [state for state in found if told.get(state["id"], _unseen(state)) != state]
+                fresh = [state for state in found if told.get(state["id"]) != state]
                 told = {state["id"]: state for state in found}
-                # What was over before this page was opened is in the page already.
-                fresh = [state for state in fresh if state["state"] in LIVE or state["id"] in watched]
-                watched |= {state["id"] for state in found if state["state"] in LIVE}
                 if fresh:
                     await self.send(text_data=json.dumps(fresh))
                 await asyncio.sleep(LOOK_EVERY_S)
 
 
-def _unseen(state: dict[str, Any]) -> dict[str, Any]:
-    return {} if state["state"] in LIVE else state
+def _over_before(moment: datetime) -> dict[int, dict[str, Any]]:
+    return {
+        row.pk: _state(row, job)
+        for row, job in runs.newest()
+        if row.finished_at is not None and row.finished_at < moment
+    }
 
 
 def _states() -> list[dict[str, Any]]:
-    return [
-        {
-            "id": row.pk,
-            "state": str(row.state),
-            "share": job.share if job else float(row.state == "done"),
-            "text": job.text if job else "",
-            "error": row.error,
-        }
-        for row, job in runs.newest()
-    ]
+    return [_state(row, job) for row, job in runs.newest()]
+
+
+def _state(row: Evaluation, job: Job | None) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "state": str(row.state),
+        "share": job.share if job else float(row.state == "done"),
+        "text": job.text if job else "",
+        "error": row.error,
+    }

@@ -6,7 +6,7 @@ import re
 from flows import PERSONAL, POPULAR, flow, node
 
 #: Enough users to tell something, few enough to be quick.
-USERS = 60
+USERS = 20
 TWO_RANKERS = flow(
     [
         node("source", "data-source", 0, 0),
@@ -138,7 +138,7 @@ def test_rankers_by_shots_are_measured_watched_drawn_and_exported(open_editor, t
     assert page.row(number).locator("progress").count() == 0
     chart = page.page.locator("#main svg.chart")
     titles = chart.locator(".bar title").all_text_contents()
-    told = re.compile(r"NDCG@10 \d\.\d{3}, 95 % interval \d\.\d{3} to \d\.\d{3}, 60 users")
+    told = re.compile(rf"NDCG@10 \d\.\d{{3}}, 95 % interval \d\.\d{{3}} to \d\.\d{{3}}, {USERS} users")
     assert len(titles) == 4  # two rankers at two numbers of shots; random only when somebody asks
     assert all(told.search(title) for title in titles)
     assert chart.locator(".bar .whisker").count() == 4

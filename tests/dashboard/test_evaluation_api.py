@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from django.contrib.auth.models import AnonymousUser, User
 from django.test import Client
+from django.utils import timezone
 
 from dashboard import activation, drafts, runs
 from dashboard.catalogue import writing
-from dashboard.evaluation.socket import NOT_ALLOWED, EvaluationConsumer
+from dashboard.evaluation.socket import LATELY, NOT_ALLOWED, EvaluationConsumer
 from dashboard.jobs import ledger, runner
 from dashboard.models import Evaluation, Job
 from dashboard.outside import directory
@@ -230,6 +233,26 @@ class Tab:
 async def test_a_stranger_gets_no_socket():
     answer = await Tab(AnonymousUser()).open()
     assert (answer["type"], answer["code"]) == ("websocket.close", NOT_ALLOWED)
+
+
+async def test_the_socket_tells_of_a_run_that_began_and_ended_between_two_looks(
+    client, feedback, monkeypatch
+):
+    looking = asyncio.Event()
+    slowly = SimpleNamespace(create_task=asyncio.create_task, sleep=lambda seconds: looking.wait())
+    monkeypatch.setattr("dashboard.evaluation.socket.asyncio", slowly)
+    await sync_to_async(start)(client)
+    await sync_to_async(work)()
+    await Evaluation.objects.aupdate(finished_at=timezone.now() - 2 * LATELY)
+    tab = Tab(await User.objects.aget(username="ada"))
+    await tab.open()
+    assert await tab.socket.receive_nothing()  # that one the page knows
+    _, made = await sync_to_async(start)(client)
+    await sync_to_async(work)()
+    looking.set()
+    (told,) = await tab.hear()
+    assert (told["id"], told["state"]) == (made["id"], "done")
+    await tab.close()
 
 
 async def test_the_socket_tells_what_changes_until_it_is_over(client, feedback, monkeypatch):
