@@ -40,6 +40,7 @@ SHARED_BY_NODES = {
     "recflow.nodes.external.question",
     "recflow.nodes.ranker.ordering",
     "recflow.nodes.ranker.asking",
+    "recflow.nodes.ranker.telling",
 }
 
 

@@ -37,9 +37,10 @@ from recflow.nodes import data_source, external
 from recflow.nodes.external.question import Trace
 from recflow.nodes.outside import NamedEndpoint, Outside, masked
 from recflow.nodes.proposing import known_items
-from recflow.nodes.ranker.asking import Material, material_of, template_problems, told
+from recflow.nodes.ranker.asking import Material, material_of, template_problems
 from recflow.nodes.ranker.llm import VARIABLES, LlmRankerSettings
 from recflow.nodes.ranker.rerank import DOCUMENT_VARIABLES, QUERY_VARIABLES, RerankRankerSettings
+from recflow.nodes.ranker.telling import told
 from recflow.outbound.call import EndpointPolicy
 from recflow.outbound.client import send
 

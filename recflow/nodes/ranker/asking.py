@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
@@ -16,16 +15,15 @@ from recflow.engine.context import RunContext
 from recflow.engine.settings import Duration, duration_seconds, ui
 from recflow.engine.values import Candidates, Step, drop_step, places
 from recflow.errors import NoUsableAnswer, SandboxError, ServiceError
-from recflow.llm.outcome import CallRecord, LlmRanking
+from recflow.llm.outcome import LlmRanking
 from recflow.llm.records import Shape, shown_feedback, shown_item, shown_user
-from recflow.nodes.outside import DEFAULT_ENDPOINT, Asked, NamedEndpoint, Outside, masked, outside_of
+from recflow.nodes.outside import DEFAULT_ENDPOINT, outside_of
 from recflow.nodes.ranker.ordering import kept_order
+from recflow.nodes.ranker.telling import told
 from recflow.nodes.records import Record, candidate_records, history_records, user_record
 from recflow.outbound.retry import RULES
 from recflow.sandbox import templates
 
-#: Characters of one prompt or answer that the panel gets; a whole prompt of a hundred items is a third of it.
-MAX_SHOWN = 100_000
 #: Made-up ids that are told one by one.
 MAX_INVENTED = 50
 
@@ -160,23 +158,6 @@ async def ranked_by(
     return _in_ranked_order(ctx, candidates, ranking, details)
 
 
-def told(
-    ctx: RunContext,
-    candidates: Candidates,
-    ranking: LlmRanking,
-    *,
-    kind: str,
-    named: NamedEndpoint,
-    outside: Outside,
-) -> dict[str, Any]:
-    """Everything about a ranking as the node's panel shows it, after the log has heard of it."""
-    ids = ctx.snapshot.items.ids.texts(candidates.items)
-    titles = ctx.snapshot.titles(candidates.items)
-    details = masked(_details(ranking, ids, titles, named) | {"kind": kind}, outside.hidden)
-    outside.record(_asked(ctx, ranking, kind, named, details))
-    return details
-
-
 def _in_ranked_order(
     ctx: RunContext, candidates: Candidates, ranking: LlmRanking, details: dict[str, Any]
 ) -> Candidates:
@@ -236,103 +217,3 @@ def _field_at_fault(ranking: LlmRanking, template_field: str) -> str | None:
         rule = RULES.get(ranking.error.kind)
         return "endpoint" if rule is not None and rule.is_config_error else None
     return None
-
-
-def _details(ranking: LlmRanking, ids: list[str], titles: list[str], named: NamedEndpoint) -> dict[str, Any]:
-    return {
-        "endpoint": named.name,
-        "model": named.endpoint.model,
-        "notice": named.notice,
-        "status": ranking.status,
-        "reason": ranking.reason,
-        "message": ranking.message,
-        "notes": list(ranking.notes),
-        "agreement": ranking.agreement,
-        "tokens": ranking.tokens,
-        "cost": ranking.cost,
-        "ms": round(sum(call.ms for call in ranking.calls), 2),
-        "items": [
-            {
-                "item_id": ids[place],
-                "title": titles[place],
-                "rank": rank,
-                "rank_before": place + 1,
-                "origin": ranking.origins[place],
-            }
-            for rank, place in enumerate(ranking.order, start=1)
-        ],
-        "calls": [_call(call, ids) for call in ranking.calls],
-    }
-
-
-def _call(call: CallRecord, ids: list[str]) -> dict[str, Any]:
-    reading = call.reading
-    ranked = reading.order[: reading.n_ranked] if reading else ()
-    return {
-        "messages": [{**message, "content": _cut(message["content"])} for message in call.sent],
-        "parameters": dict(call.parameters),
-        "asked_about": [ids[place] for place in call.positions],
-        "answer": _cut(call.answer),
-        "reasoning": _cut(call.reasoning),
-        "model": call.model,
-        "finish_reason": call.finish_reason,
-        "status": reading.status if reading else None,
-        "reason": reading.reason if reading else "",
-        "scores": list(call.scores),
-        "ranked": [ids[call.positions[place]] for place in ranked],
-        "dropped": [asdict(token) for token in call.dropped],
-        "dropped_counts": dict(reading.dropped_counts) if reading else {},
-        "tokens": {
-            "estimate": asdict(call.estimate) if call.estimate else None,
-            "in": call.tokens_in,
-            "out": call.tokens_out,
-            "cached": call.tokens_cached,
-            "reasoning": call.tokens_reasoning,
-            "is_estimated": call.is_estimated,
-        },
-        "cost": call.cost,
-        "ms": round(call.ms, 2),
-        "attempts": [asdict(attempt) for attempt in call.attempts],
-        "is_kept": call.is_kept,
-        "problem": call.problem,
-        "warnings": list(call.warnings),
-    }
-
-
-def _cut(text: str) -> str:
-    left = len(text) - MAX_SHOWN
-    return text if left <= 0 else f"{text[:MAX_SHOWN]}\n[{left:,} more characters]"
-
-
-def _asked(
-    ctx: RunContext, ranking: LlmRanking, kind: str, named: NamedEndpoint, details: dict[str, Any]
-) -> Asked:
-    fresh = [call for call in ranking.calls if not call.is_kept]
-    totals: Counter[str] = Counter()
-    for call in fresh:
-        totals["in"] += call.tokens_in
-        totals["out"] += call.tokens_out
-        totals["cached"] += call.tokens_cached or 0
-        totals["reasoning"] += call.tokens_reasoning or 0
-    return Asked(
-        flow=ctx.flow_name,
-        node_id=ctx.node_id,
-        node_name=ctx.node_name,
-        kind=kind,
-        endpoint=named.name,
-        model=named.endpoint.model,
-        user_id=ctx.request.history.user_id,
-        status=ranking.status,
-        reason=ranking.reason,
-        message=details["message"],
-        n_calls=len(ranking.calls),
-        n_kept=len(ranking.calls) - len(fresh),
-        statuses=tuple(attempt.status or 0 for call in fresh for attempt in call.attempts),
-        tokens_in=totals["in"],
-        tokens_out=totals["out"],
-        tokens_cached=totals["cached"],
-        tokens_reasoning=totals["reasoning"],
-        cost=ranking.cost,
-        ms=details["ms"],
-        details=details,
-    )
