@@ -122,6 +122,26 @@ def test_20_send_shows_the_answer_the_order_and_who_answered(panel):
     assert re.search(r"[\d,]+ in, [\d,]+ out", facts)
 
 
+def test_20_two_prompts_are_compared_on_the_same_user_and_candidates(panel):
+    panel.by("send-prompt").click()
+    panel.by("keep-answer").click()
+    kept = [item for item, *_ in rows(panel, "outcome")]
+    write(panel, "prompt", "{% for i in items | reverse %}{{ i.ItemId }}: {{ i.Comment }}\n{% endfor %}")
+    panel.by("send-prompt").click()
+    panel.by("both-orders").wait_for()
+    now = [item for item, *_ in rows(panel, "outcome")]
+    table = panel.by("both-orders").locator("tbody tr")
+    shown = [(row.get_attribute("data-item"), int(row.locator("td").nth(2).inner_text())) for row in table.all()]
+    assert shown == [(item, kept.index(item) + 1) for item in now]
+    common = len(set(kept[:10]) & set(now[:10]))
+    assert f"{common} of the best 10 in common" in panel.by("answer-comparison").inner_text()
+    panel.choose_user("")
+    panel.by("send-prompt").click()
+    panel.by("answer-comparison").get_by_text("another user or other candidates").wait_for()
+    panel.by("forget-answer").click()
+    assert panel.by("answer-comparison").inner_text() == "Keep to compare"
+
+
 def test_20_a_pasted_answer_is_read_and_every_dropped_token_has_its_reason(panel):
     panel.by("paste-answer").click()
     panel.by("pasted").fill("```csv\n3\n1\n3\n99\n```")

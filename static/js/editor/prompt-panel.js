@@ -2,6 +2,8 @@
 import { useEffect, useRef, useState } from "react";
 import { html } from "../lib/html.js";
 import { Icon } from "../lib/icons.js";
+import { AnswerComparison } from "./answer-comparison.js";
+import { nameOf } from "./node-types.js";
 import { Order, Dropped } from "./ranking-order.js";
 import { Messages, RankingOutcome, StatusLine } from "./ranking-outcome.js";
 import { useEditor, useEditorState } from "./store.js";
@@ -56,6 +58,8 @@ export function PromptPanel({ node, type, hints, onProblems }) {
       ${sent.answer && !sent.answer.outcome && html`<${Problems} problems=${sent.answer.problems} />`}
     </div>
     ${sent.answer?.outcome && html`<${RankingOutcome} outcome=${sent.answer.outcome} currency=${sent.answer.currency} />`}
+    ${sent.answer?.outcome?.items.length > 0 && html`
+      <${AnswerComparison} outcome=${sent.answer.outcome} question=${sent.of} name=${nameOf(node, editor.types)} currency=${sent.answer.currency} />`}
   </section>`;
 }
 

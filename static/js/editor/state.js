@@ -42,6 +42,7 @@ export function initialState(record, { readOnly, mayPublish }) {
     traced: null, // the item whose way is lit: an item of the run's list
     compared: null, // the run's list beside the live one: {label, entered, left, moved} or {waiting} or {problem}
     explained: null, // the answer to "why not X?"
+    keptAnswer: null, // a model's answer that the next one is laid beside (answer-comparison.js)
     failing: {}, // node id -> what the log of calls says of a node that fails too often
 
     // the screen
