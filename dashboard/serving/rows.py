@@ -11,6 +11,7 @@ import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,6 +41,8 @@ _ACTIVATED = "(SELECT MAX(id) FROM dashboard_activation), (SELECT version_id FRO
 
 
 _LOOK = f"SELECT {_WRITTEN}, {_ACTIVATED}"
+#: With the oldest version of the log in each row: all requests wait for this, so it is one round trip.
+_CHANGED = "SELECT kind, name, (SELECT MIN(version) FROM catalogue_change) FROM catalogue_change"
 
 
 @dataclass(frozen=True)
@@ -124,12 +127,10 @@ async def read_touched(query: Query, mark: str, before: Position, now: Position)
     )
     if not is_about_users or before.number is None:
         return None
-    ((oldest,),) = await query("SELECT MIN(version) FROM catalogue_change", [])
-    if oldest is None or oldest > before.number + 1:
+    rows = await query(f"{_CHANGED} WHERE version > {mark}", [before.number])
+    if not rows or rows[0][2] > before.number + 1:  # the log does not reach back
         return None
-    statement = f"SELECT DISTINCT kind, name FROM catalogue_change WHERE version > {mark}"
-    rows = await query(statement, [before.number])
-    return {name for _, name in rows} if all(kind == "user" for kind, _ in rows) else None
+    return {name for _, name, _ in rows} if all(kind == "user" for kind, _, _ in rows) else None
 
 
 async def read_prepared(query: Query, mark: str, versions: Sequence[str], user_id: str) -> Prepared | None:
@@ -215,7 +216,7 @@ class SqliteRows:
 
 
 class PostgresRows:
-    """Reads over a connection of its own, and looks over another; the position itself is the mark.
+    """Reads over a connection of its own, and looks over two others; the position itself is the mark.
 
     A request may only trust a look at the position that began after it did. Those that come while one is
     under way share the next one, so that many requests cost one round trip.
@@ -238,7 +239,8 @@ class PostgresRows:
         return mark
 
     async def touched(self, before: Position, now: Position) -> set[str] | None:
-        return await read_touched(self._query, "%s", before, now)
+        # Not behind the reads of single answers: every request waits for this one.
+        return await read_touched(partial(self._query, purpose="changes"), "%s", before, now)
 
     async def read(self, reader: Callable[..., Awaitable[T]], *args: Any) -> T:
         """What one of the functions above finds."""
