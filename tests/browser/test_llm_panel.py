@@ -130,8 +130,8 @@ def test_20_two_prompts_are_compared_on_the_same_user_and_candidates(panel):
     panel.by("send-prompt").click()
     panel.by("both-orders").wait_for()
     now = [item for item, *_ in rows(panel, "outcome")]
-    table = panel.by("both-orders").locator("tbody tr")
-    shown = [(row.get_attribute("data-item"), int(row.locator("td").nth(2).inner_text())) for row in table.all()]
+    lines = panel.by("both-orders").locator("tbody tr").all()
+    shown = [(line.get_attribute("data-item"), int(line.locator("td").nth(2).inner_text())) for line in lines]
     assert shown == [(item, kept.index(item) + 1) for item in now]
     common = len(set(kept[:10]) & set(now[:10]))
     assert f"{common} of the best 10 in common" in panel.by("answer-comparison").inner_text()
