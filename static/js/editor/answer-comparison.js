@@ -11,7 +11,7 @@ export function AnswerComparison({ outcome, question, name, currency }) {
   const kept = useEditorState((state) => state.keptAnswer);
   const keep = () => store.set({ keptAnswer: { outcome, userId: question.user_id, name, currency } });
   const isThis = kept?.outcome === outcome;
-  return html`<div className="beside" data-testid="answer-comparison">
+  return html`<div className="two-answers" data-testid="answer-comparison">
     <div className="preview-actions">
       <button type="button" className="button" data-testid="keep-answer" disabled=${isThis} onClick=${keep}>${isThis ? "Kept to compare" : "Keep to compare"}</button>
       ${kept && html`<button type="button" className="button is-quiet" data-testid="forget-answer" onClick=${() => store.set({ keptAnswer: null })}>Forget the kept one</button>`}
