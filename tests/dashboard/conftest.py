@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
+from django.db import connection
 
 from dashboard import runs
 from dashboard.artifacts import ArtifactStore
@@ -14,3 +17,15 @@ def models(tmp_path, monkeypatch) -> ArtifactStore:
     monkeypatch.setattr(runs.models, "folder", tmp_path / "models")
     monkeypatch.setattr(runs.models, "_loaded", {})
     return runs.models
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker) -> Iterator[None]:
+    """Threads keep connections to PostgreSQL, which gives up no database that is in use."""
+    yield
+    if connection.vendor == "postgresql":
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
