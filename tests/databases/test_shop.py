@@ -1,6 +1,7 @@
 """Saving, activating, refreshing, answering and feedback on PostgreSQL and Redis, in two web processes.
 
-tests/crash kills servers on PostgreSQL; all other tests run on SQLite.
+tests/crash kills servers on PostgreSQL, and test_dashboard.py asks there for lists and flows; all other
+tests run on SQLite.
 """
 
 from __future__ import annotations
