@@ -32,7 +32,7 @@ test("times are as exact as they need to be", () => {
 });
 
 test("scores of all sizes stay short", () => {
-  assert.deepEqual([0.64611, 12.34, 1234.5, 1763856000, null, NaN].map(score), ["0.646", "12.3", "1235", "1.76e+9", "", ""]);
+  assert.deepEqual([0.64611, 12.34, 1234.5, 1763856000, null, NaN].map(score), ["0.646", "12.3", "1235", "1.76B", "", ""]);
 });
 
 test("a setting's value is shown as words", () => {

@@ -42,7 +42,7 @@ export function money(amount, currency = "") {
 /** Scores of all sizes in a few characters. */
 export function score(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "";
-  if (Math.abs(value) >= 1e6) return value.toExponential(2);
+  if (Math.abs(value) >= 1e6) return value.toLocaleString("en", { notation: "compact", maximumSignificantDigits: 3 });
   return Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3);
 }
 
