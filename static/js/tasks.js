@@ -11,6 +11,7 @@ const api = createApi(page.api);
 const place = (id) => document.getElementById(id);
 /** Job id -> its row and how to bring it up to date, so that an open log and the focus stay where they are. */
 const rows = new Map();
+let over = null; // ids of jobs that had ended at the last look
 let timer = null;
 let asked = 0;
 
@@ -194,14 +195,11 @@ function isOver({ state }) {
 
 const start = (wanted) => api.post("/jobs", wanted);
 
-/** A screen reader hears what ended since the last look. */
+/** A screen reader hears what ended since the last look, also what began after it. */
 function announce(jobs) {
-  const ended = jobs.filter((job) => isOver(job) && rows.get(job.id)?.item.dataset.live === "1");
-  if (ended.length) place("announcement").textContent = ended.map((job) => `${job.title}: ${STATES[job.state][0]}${job.error && `, ${job.error}`}`).join(". ");
-  for (const job of jobs) {
-    const item = rows.get(job.id)?.item;
-    if (item) item.dataset.live = isOver(job) ? "" : "1";
-  }
+  const ended = over && jobs.filter((job) => isOver(job) && !over.has(job.id));
+  if (ended?.length) place("announcement").textContent = ended.map((job) => `${job.title}: ${STATES[job.state][0]}${job.error && `, ${job.error}`}`).join(". ");
+  over = new Set(jobs.filter(isOver).map((job) => job.id));
 }
 
 /** A button for whoever may press it; pressed, it waits for the server and looks again. */
