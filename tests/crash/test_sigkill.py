@@ -266,11 +266,12 @@ class Importer(Writer):
         under_way = self.server.rows("catalogue", "SELECT position FROM catalogue_import")
         assert set(found) <= set(range(1, self.sent + 1))
         assert set(found.values()) <= {BATCH, 2 * BATCH, FILE_ROWS}  # whole batches only
-        n_begun = sum(count < FILE_ROWS for count in found.values())
-        assert n_begun <= len(under_way) <= 1  # one at a time, and it knows where it stopped
-        left = sum(found.get(number, 0) < FILE_ROWS for number in range(1, self.kept + 1))
         # A job fails whose process ended three times; its file is still there for another try.
-        assert left <= sum(state in {"queued", "running", "failed"} for (state,) in jobs)
+        unfinished = sum(state in {"queued", "running", "failed"} for (state,) in jobs)
+        n_begun = sum(count < FILE_ROWS for count in found.values())
+        assert n_begun <= len(under_way) <= unfinished  # each knows where it stopped
+        left = sum(found.get(number, 0) < FILE_ROWS for number in range(1, self.kept + 1))
+        assert left <= unfinished
 
 
 class Refresher(Writer):
