@@ -40,7 +40,7 @@ def test_a_phone_shows_where_a_wide_flow_begins_and_not_all_of_it_too_small(open
     assert 0 < box["x"] < 40
     editor.page.get_by_role("button", name="Fit the flow into the view").click()
     editor.page.wait_for_function(
-        "document.querySelector('.react-flow__node').getBoundingClientRect().width < 80"
+        "() => document.querySelector('.react-flow__node').getBoundingClientRect().width < 80"
     )
 
 
