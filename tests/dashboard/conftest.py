@@ -19,6 +19,15 @@ def models(tmp_path, monkeypatch) -> ArtifactStore:
     return runs.models
 
 
+@pytest.fixture(autouse=True)
+def reads_are_over() -> Iterator[None]:
+    """A snapshot still being read locks tables that the end of a test empties: a deadlock on PostgreSQL."""
+    yield
+    worker = runs.store._worker
+    if worker is not None:
+        worker.join(timeout=20)
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker) -> Iterator[None]:
     """Threads keep connections to PostgreSQL, which gives up no database that is in use."""
