@@ -1,0 +1,25 @@
+"""How long tests wait for what has to come about, and how they hold a promise of speed on a busy machine."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+#: Seconds until something that has to come about counts as missing. Only a failing test waits so long, so it
+#: is far beyond what a busy machine takes for anything.
+PATIENCE_S = 120.0
+
+
+def wait_until(holds: Callable[[], object], complaint: str | Callable[[], str], every_s: float = 0.02) -> None:
+    """Look again and again until it holds; fail with the complaint when it never does."""
+    end = time.monotonic() + PATIENCE_S
+    while not holds():
+        if time.monotonic() >= end:
+            raise AssertionError(complaint() if callable(complaint) else complaint)
+        threading.Event().wait(every_s)
+
+
+def is_within(limit: float, measure: Callable[..., float], *given: object) -> bool:
+    """Does one of five tries keep the limit? Other work on a machine makes a try slower, never faster."""
+    return any(measure(*given) < limit for _ in range(5))
