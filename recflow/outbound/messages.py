@@ -5,6 +5,7 @@ Neither shows a credential when printed: headers and bodies stay out of ``repr``
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Mapping
@@ -14,6 +15,9 @@ from urllib.parse import urlsplit, urlunsplit
 import orjson
 
 _CHARSET = re.compile(r"charset=\"?([\w.:-]+)", re.IGNORECASE)
+#: Codecs of Python's own that no service speaks: two refuse what they are given, and punycode takes a quarter
+#: of an hour for two megabytes.
+_NO_CHARSETS = frozenset(("idna", "punycode", "undefined"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +83,13 @@ class Answer:
     def text(self) -> str:
         """The body as text in its declared charset; undecodable bytes become the replacement sign."""
         match = _CHARSET.search(self.header("content-type") or "")
+        charset = match[1] if match else "utf-8"
         try:
-            return self.body.decode(match[1] if match else "utf-8", "replace")
-        except LookupError:  # a charset nobody knows
-            return self.body.decode("utf-8", "replace")
+            if codecs.lookup(charset).name not in _NO_CHARSETS:
+                return self.body.decode(charset, "replace")
+        except LookupError:
+            pass  # a charset nobody knows, or one that is no charset
+        return self.body.decode("utf-8", "replace")
 
 
 def shown_url(url: str) -> str:
