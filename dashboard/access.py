@@ -8,16 +8,19 @@ between.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Literal, get_args
 from urllib.parse import quote
 
 from asgiref.sync import sync_to_async
+from channels.auth import get_user
 from django.conf import settings
-from django.contrib.auth import get_user_model
+from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
 from ninja.utils import check_csrf
@@ -35,6 +38,8 @@ _MAY: dict[Role, set[Action]] = {
     "editor": {"view", "edit"},
     "publisher": {"view", "edit", "publish"},
 }
+#: Seconds between two looks at whether whoever opened a WebSocket may still have it.
+LOOK_EVERY_S = 5.0
 _PROXY_HEADERS = (b"x-forwarded-for", b"forwarded", b"x-real-ip")
 
 
@@ -62,16 +67,27 @@ def person_of_scope(scope: dict[str, Any]) -> Person | None:
 
 
 async def may_preview(scope: dict[str, Any]) -> bool:
-    """Whether this WebSocket may run previews now: an open one may have lost its account since."""
-    return await sync_to_async(_may_preview)(scope)  # accounts and roles are in the database
-
-
-def _may_preview(scope: dict[str, Any]) -> bool:
-    user = scope["user"]
-    if user.is_authenticated:
-        user = get_user_model().objects.filter(pk=user.pk).first()
-    person = person_of_scope({**scope, "user": user}) if user is not None else None
+    """Whether this WebSocket may run previews now: an open one may have lost account or login since."""
+    if scope["user"].is_authenticated:
+        scope = scope | {"user": await get_user({"session": _session_of_now(scope["session"])})}
+    person = await sync_to_async(person_of_scope)(scope)  # roles are in the database
     return person is not None and person.may("view")
+
+
+async def until_locked_out(scope: dict[str, Any]) -> None:
+    """Wait until this WebSocket may not run previews any more.
+
+    It is looked up now and then and not told: so it holds whichever process or command took the right away.
+    """
+    is_let_in = True
+    while is_let_in:
+        await asyncio.sleep(LOOK_EVERY_S)
+        is_let_in = await may_preview(scope)
+
+
+def _session_of_now(session: SessionBase) -> SessionBase:
+    """What a scope holds was read when the socket was opened; a logout or a new password ends that."""
+    return import_module(settings.SESSION_ENGINE).SessionStore(session.session_key)
 
 
 def allowed(request: HttpRequest, action: Action) -> Person:

@@ -27,14 +27,19 @@ NOT_ALLOWED = 4403
 class PreviewConsumer(SharedFlow, AsyncWebsocketConsumer):
     """One browser tab."""
 
+    guard: asyncio.Task | None = None  # closes the socket of somebody who is locked out
+
     async def connect(self) -> None:
         self.pumps: dict[str, asyncio.Task] = {}
         if not await access.may_preview(self.scope):
             await self.close(NOT_ALLOWED)
             return
         await self.accept()
+        self.guard = asyncio.create_task(self._close_when_locked_out())
 
     async def disconnect(self, code: int) -> None:
+        if self.guard is not None:
+            self.guard.cancel()
         for run_id, pump in self.pumps.items():
             pump.cancel()
             live = runs.find(run_id)
@@ -67,8 +72,12 @@ class PreviewConsumer(SharedFlow, AsyncWebsocketConsumer):
             return
         if await access.may_preview(self.scope):
             await handle(message)
-        else:  # locked out since the socket was opened
+        else:  # locked out since the last look
             await self.close(NOT_ALLOWED)
+
+    async def _close_when_locked_out(self) -> None:
+        await access.until_locked_out(self.scope)
+        await self.close(NOT_ALLOWED)
 
     async def _start(self, message: dict[str, Any]) -> None:
         request_id = str(message.get("request_id", ""))

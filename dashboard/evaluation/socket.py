@@ -30,16 +30,20 @@ class EvaluationConsumer(AsyncWebsocketConsumer):
     """One browser tab: gets ``[{id, state, share, text, error}]`` of what changed since the last message."""
 
     async def connect(self) -> None:
-        self.telling: asyncio.Task | None = None
+        self.tasks: list[asyncio.Task] = []
         if not await access.may_preview(self.scope):
             await self.close(NOT_ALLOWED)
             return
         await self.accept()
-        self.telling = asyncio.create_task(self._tell())
+        self.tasks = [asyncio.create_task(self._tell()), asyncio.create_task(self._close_when_locked_out())]
 
     async def disconnect(self, code: int) -> None:
-        if self.telling is not None:
-            self.telling.cancel()
+        for task in self.tasks:
+            task.cancel()
+
+    async def _close_when_locked_out(self) -> None:
+        await access.until_locked_out(self.scope)
+        await self.close(NOT_ALLOWED)
 
     async def _tell(self) -> None:
         # What was over long before this page was opened is in the page already. Anything else is told when it

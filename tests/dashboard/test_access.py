@@ -19,6 +19,8 @@ from dashboard import access
 from dashboard.accounts import Account, accounts, add, ensure_configured_account, grant, let_in
 from dashboard.errors import BadRequest, Conflict, NotFound
 from dashboard.routing import websocket_urlpatterns
+from tests.patience import PATIENCE_S
+from tests.websocket_scope import websocket_scope
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
@@ -60,15 +62,15 @@ def test_a_host_that_is_not_ours_is_refused(client, playground):
 
 @pytest.mark.django_db(databases="__all__", transaction=True)
 async def test_a_preview_socket_needs_a_login():
-    scope = {"type": "websocket", "user": AnonymousUser(), "client": ["127.0.0.1", 5], "headers": []}
-    assert not await access.may_preview(scope)
-    scope["user"] = await User.objects.acreate_user("ada")
-    assert await access.may_preview(scope)
+    assert not await access.may_preview(await websocket_scope("/ws/preview", AnonymousUser()))
+    ada = await User.objects.acreate_user("ada")
+    assert await access.may_preview(await websocket_scope("/ws/preview", ada))
 
 
+@pytest.mark.django_db(databases="__all__", transaction=True)
 async def test_somebody_who_was_locked_out_may_not_preview():
-    scope = {"user": User(username="ada", is_active=False), "client": ["10.0.0.1", 5], "headers": []}
-    assert not await access.may_preview(scope)
+    ada = await User.objects.acreate_user("ada", is_active=False)
+    assert not await access.may_preview(await websocket_scope("/ws/preview", ada))
 
 
 @pytest.fixture
@@ -265,30 +267,72 @@ def test_everybody_may_change_their_own_password_and_nothing_else(boss):
     assert "account-boss" not in unescape(here.get("/settings").content.decode())
 
 
-async def watched_by(user):
-    """A preview socket of somebody, just accepted."""
-    scope = {
-        "type": "websocket",
-        "path": "/ws/preview",
-        "headers": [],
-        "user": user,
-        "client": ("10.0.0.1", 1),
-    }
-    (pattern,) = [entry for entry in websocket_urlpatterns if str(entry.pattern) == "ws/preview"]
-    socket = ApplicationCommunicator(pattern.callback, scope)
+async def opened_by(user, path="ws/preview"):
+    """A socket of somebody, just accepted."""
+    (pattern,) = [entry for entry in websocket_urlpatterns if str(entry.pattern) == path]
+    socket = ApplicationCommunicator(pattern.callback, await websocket_scope(f"/{path}", user, "10.0.0.1"))
     await socket.send_input({"type": "websocket.connect"})
-    assert (await socket.receive_output(timeout=5))["type"] == "websocket.accept"
+    assert (await socket.receive_output(timeout=PATIENCE_S))["type"] == "websocket.accept"
     return socket
+
+
+async def expect_closed(socket):
+    closed = await socket.receive_output(timeout=PATIENCE_S)
+    assert (closed["type"], closed["code"]) == ("websocket.close", 4403)
+    await socket.send_input({"type": "websocket.disconnect", "code": 4403})
+    await socket.wait(timeout=PATIENCE_S)
 
 
 @pytest.mark.django_db(databases="__all__", transaction=True)
 async def test_an_open_socket_runs_nothing_for_somebody_who_was_locked_out():
     await sync_to_async(add)("boss", "a long password", "publisher")
     await sync_to_async(add)("ada", "a long password", "viewer")
-    socket = await watched_by(await User.objects.aget(username="ada"))
+    socket = await opened_by(await User.objects.aget(username="ada"))
     await sync_to_async(let_in)("ada", is_active=False)
     await socket.send_input({"type": "websocket.receive", "text": json.dumps({"type": "run"})})
-    closed = await socket.receive_output(timeout=5)
-    assert (closed["type"], closed["code"]) == ("websocket.close", 4403)
-    await socket.send_input({"type": "websocket.disconnect", "code": 4403})
-    await socket.wait(timeout=5)
+    await expect_closed(socket)
+
+
+def lock_out(socket):
+    let_in("ada", is_active=False)
+
+
+def give_password(socket):
+    ada = User.objects.get(username="ada")
+    ada.set_password("another long password")
+    ada.save()
+
+
+def delete_account(socket):
+    User.objects.filter(username="ada").delete()
+
+
+def log_out(socket):
+    """As the logout of the browser does it that opened the socket."""
+    socket.scope["session"].flush()
+
+
+@pytest.mark.django_db(databases="__all__", transaction=True)
+@pytest.mark.parametrize("happens", [lock_out, give_password, delete_account, log_out])
+@pytest.mark.parametrize("path", ["ws/preview", "ws/evaluations"])
+async def test_an_open_socket_that_says_nothing_is_closed_when(path, happens, monkeypatch):
+    monkeypatch.setattr(access, "LOOK_EVERY_S", 0.01)
+    await sync_to_async(add)("boss", "a long password", "publisher")
+    await sync_to_async(add)("ada", "a long password", "viewer")
+    socket = await opened_by(await User.objects.aget(username="ada"), path)
+    assert await socket.receive_nothing(timeout=0.1)  # it stays open for whom it was opened for
+    await sync_to_async(happens)(socket)
+    await expect_closed(socket)
+
+
+@pytest.mark.django_db(databases="__all__", transaction=True)
+async def test_a_socket_stays_open_when_the_role_or_the_password_of_somebody_else_changes(monkeypatch):
+    monkeypatch.setattr(access, "LOOK_EVERY_S", 0.01)
+    for name, role in (("boss", "publisher"), ("ada", "viewer"), ("grace", "editor")):
+        await sync_to_async(add)(name, "a long password", role)
+    socket = await opened_by(await User.objects.aget(username="grace"))
+    await sync_to_async(give_password)(socket)
+    await sync_to_async(grant)("grace", "viewer")
+    assert await socket.receive_nothing(timeout=0.2)
+    await socket.send_input({"type": "websocket.disconnect", "code": 1000})
+    await socket.wait(timeout=PATIENCE_S)

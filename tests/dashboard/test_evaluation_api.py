@@ -22,6 +22,8 @@ from dashboard.models import Evaluation, Job
 from dashboard.outside import directory
 from recflow.data.records import FeedbackRecord
 from recflow.nodes.starters import STARTERS
+from tests.patience import PATIENCE_S
+from tests.websocket_scope import websocket_scope
 
 pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
 
@@ -209,25 +211,20 @@ class Tab:
     """One browser tab's end of the socket."""
 
     def __init__(self, user):
-        scope = {
-            "type": "websocket",
-            "path": "/ws/evaluations",
-            "headers": [],
-            "user": user,
-            "client": ("10.0.0.1", 1),
-        }
-        self.socket = ApplicationCommunicator(EvaluationConsumer.as_asgi(), scope)
+        self.user = user
 
     async def open(self):
+        scope = await websocket_scope("/ws/evaluations", self.user, "10.0.0.1")
+        self.socket = ApplicationCommunicator(EvaluationConsumer.as_asgi(), scope)
         await self.socket.send_input({"type": "websocket.connect"})
-        return await self.socket.receive_output(5)
+        return await self.socket.receive_output(PATIENCE_S)
 
     async def hear(self):
-        return json.loads((await self.socket.receive_output(5))["text"])
+        return json.loads((await self.socket.receive_output(PATIENCE_S))["text"])
 
     async def close(self):
         await self.socket.send_input({"type": "websocket.disconnect", "code": 1000})
-        await self.socket.wait(5)
+        await self.socket.wait(PATIENCE_S)
 
 
 async def test_a_stranger_gets_no_socket():

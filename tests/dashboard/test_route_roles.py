@@ -15,11 +15,13 @@ from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from django.contrib.auth.models import AnonymousUser, User
 from django.test import Client
-from django.urls import get_resolver
 from pydantic import SecretStr
 
 from dashboard import accounts
 from dashboard.routing import websocket_urlpatterns
+from tests.dashboard.url_conf import addresses
+from tests.patience import PATIENCE_S
+from tests.websocket_scope import websocket_scope
 
 #: What a route asks for, its method ("ANY" for a page that makes no difference) and address.
 TABLE = """
@@ -206,16 +208,6 @@ def table() -> dict[tuple[str, str], str]:
     return {(row[2], row[3]): row[1] for row in rows}
 
 
-def addresses(patterns, prefix="/"):
-    """Every address of the URL conf as it is written there."""
-    for pattern in patterns:
-        address = prefix + str(pattern.pattern)
-        if hasattr(pattern, "url_patterns"):
-            yield from addresses(pattern.url_patterns, address)
-        else:
-            yield address
-
-
 def filled(address: str) -> str:
     """The address of something that does not exist."""
     return re.sub(r"<(?:(\w+):)?\w+>", lambda part: "999999" if part[1] == "int" else "none-such", address)
@@ -256,11 +248,7 @@ def requests_of(actor: str):
 @pytest.mark.django_db(databases="__all__")
 def test_every_route_lets_in_whom_it_should_and_nobody_else(people, keys):
     expected, wrong = table(), []
-    found = {
-        (method, address)
-        for address in sorted(set(addresses(get_resolver().url_patterns)))
-        for method in methods_of(address)
-    }
+    found = {(method, address) for address in addresses() for method in methods_of(address)}
     assert sorted(found - expected.keys()) == [], "routes that the table does not know"
     assert sorted(expected.keys() - found) == [], "entries whose route is gone"
     for actor in LET_IN["everybody"]:
@@ -276,21 +264,15 @@ def test_every_route_lets_in_whom_it_should_and_nobody_else(people, keys):
 
 
 async def is_accepted(pattern, user) -> bool:
-    scope = {
-        "type": "websocket",
-        "path": f"/{pattern.pattern}",
-        "headers": [],
-        "user": user,
-        "client": ("127.0.0.1", 1),
-    }
+    scope = await websocket_scope(f"/{pattern.pattern}", user)
     socket = ApplicationCommunicator(pattern.callback, scope)
     await socket.send_input({"type": "websocket.connect"})
-    answer = await socket.receive_output(timeout=5)
+    answer = await socket.receive_output(timeout=PATIENCE_S)
     if answer["type"] != "websocket.accept":
         assert (answer["type"], answer["code"]) == ("websocket.close", 4403)
         return False
     await socket.send_input({"type": "websocket.disconnect", "code": 1001})
-    await socket.wait(timeout=5)
+    await socket.wait(timeout=PATIENCE_S)
     return True
 
 

@@ -19,6 +19,7 @@ from dashboard import activation, drafts, shared_flow
 from dashboard.consumers import PreviewConsumer
 from dashboard.presence import FORGET_S, Roster, Window
 from recflow.nodes.starters import STARTERS
+from tests.websocket_scope import websocket_scope
 
 POPULAR = STARTERS["popular"].document
 needs_rows = pytest.mark.django_db(databases="__all__", transaction=True)
@@ -65,14 +66,7 @@ def test_everybody_is_gone_within_thirty_seconds_whatever_happened_to_them():
 class Tab:
     """One browser tab's end of the socket, which answers pings unless it is told not to."""
 
-    def __init__(self, user, consumer=PreviewConsumer):
-        scope = {
-            "type": "websocket",
-            "path": "/ws/preview",
-            "headers": [],
-            "user": user,
-            "client": ("127.0.0.1", 1),
-        }
+    def __init__(self, scope, consumer=PreviewConsumer):
         self.socket = ApplicationCommunicator(consumer.as_asgi(), scope)
         self.people = []
 
@@ -100,7 +94,7 @@ class Tab:
 
 @asynccontextmanager
 async def tab(user, flow_id, consumer=PreviewConsumer):
-    opened = Tab(user, consumer)
+    opened = Tab(await websocket_scope("/ws/preview", user), consumer)
     await opened.socket.send_input({"type": "websocket.connect"})
     assert (await opened.socket.receive_output(timeout=5))["type"] == "websocket.accept"
     await opened.say(type="open", flow_id=flow_id)
@@ -146,7 +140,7 @@ async def test_a_browser_that_does_not_answer_is_gone_and_one_that_does_stays(pe
 @needs_rows
 @pytest.mark.parametrize("flow_id", [None, "1", -1, 0, 2**63])
 async def test_what_is_no_flow_is_not_opened(people, flow_id):
-    opened = Tab(people["ada"])
+    opened = Tab(await websocket_scope("/ws/preview", people["ada"]))
     await opened.socket.send_input({"type": "websocket.connect"})
     await opened.socket.receive_output(timeout=5)
     await opened.say(type="open", flow_id=flow_id)
