@@ -247,7 +247,15 @@ class Editor:
         pane = self.by("canvas").locator(".react-flow__pane")
         self.by(f"palette-{kind}").drag_to(pane, target_position={"x": x, "y": y})
 
+    def expect_stillness(self):
+        """Wait until the canvas has made up for the room that a panel or the results took from it."""
+        self.page.evaluate(
+            "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
+        self.page.wait_for_selector(".react-flow:not([data-settling])")
+
     def middle_of(self, locator):
+        self.expect_stillness()
         box = locator.bounding_box()
         return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 

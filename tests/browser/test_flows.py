@@ -3,6 +3,8 @@
 import pytest
 from flows import POPULAR
 
+from tests.patience import wait_until
+
 
 class Flows:
     """The page Flows in a tab of its own."""
@@ -152,3 +154,38 @@ def test_a_flow_renamed_in_the_list_has_that_name_in_the_editor(open_editor):
     editor.call("PATCH", f"/api/flows/{editor.flow_id}", {"name": "Another name"})
     editor.reload()
     assert editor.page.get_by_label("Name of the flow").input_value() == "Another name"
+
+
+def test_undo_gives_the_flow_its_name_back_here_and_in_the_list(open_editor):
+    editor = open_editor()
+    name = editor.page.get_by_label("Name of the flow")
+
+    def expect_name(wanted):
+        editor.page.wait_for_function(
+            "name => document.querySelector('.flow-name').value === name", arg=wanted
+        )
+        wait_until(
+            lambda: editor.call("GET", f"/api/flows/{editor.flow_id}")[1]["name"] == wanted,
+            f"the list of flows does not call it {wanted}",
+        )
+
+    name.fill("Front page")
+    name.press("Enter")
+    expect_name("Front page")
+    editor.page.get_by_role("button", name="Undo").click()
+    expect_name("Test flow")
+    editor.page.get_by_role("button", name="Redo").click()
+    expect_name("Front page")
+    assert editor.saved_draft()["name"] == "Front page"
+
+
+def test_a_name_that_no_flow_may_have_is_refused_and_changes_nothing(open_editor):
+    editor = open_editor()
+    editor.expected_complaints = ["400"]
+    before = editor.saved_draft()
+    name = editor.page.get_by_label("Name of the flow")
+    name.fill("Home/feed")
+    name.press("Enter")
+    editor.expect_live("The name of a flow has 1 to 64 characters")
+    assert name.input_value() == "Test flow"
+    assert editor.saved_draft() == before

@@ -1,6 +1,7 @@
 """Where things stand: one left edge for every page, and an editor that a phone can show."""
 
 import pytest
+from flows import CHAIN
 
 PAGES = ("/", "/flows", "/users", "/items", "/data", "/evaluation", "/settings", "/tasks", "/docs")
 PHONE = {"width": 390, "height": 844}
@@ -57,3 +58,57 @@ def test_what_a_phone_asks_for_is_on_its_screen(open_editor, reader):
     page.get_by_test_id("menu").click()
     menu = page.locator(".popover").bounding_box()
     assert menu["x"] >= 0 and menu["x"] + menu["width"] <= PHONE["width"]
+
+
+def test_a_flow_that_is_seen_whole_stays_whole_beside_the_panel_and_comes_back_when_it_closes(open_editor):
+    editor = open_editor(CHAIN)
+    editor.expect_all_in_view()
+    before = editor.zoom()
+    editor.click_node("source")
+    editor.by("inspector").wait_for()
+    editor.expect_all_in_view()
+    assert editor.zoom() < before
+    editor.page.get_by_role("button", name="Close the panel").click()
+    editor.page.wait_for_function(
+        "zoom => document.querySelector('.react-flow__viewport').style.transform.endsWith(`(${zoom})`)",
+        arg=before,
+    )
+
+
+def test_what_somebody_came_closer_to_stays_where_it_is_when_the_panel_opens(open_editor):
+    editor = open_editor(CHAIN)
+    editor.press("0", "+")
+    before = editor.zoom()
+    editor.click_node("one")
+    editor.by("inspector").wait_for()
+    editor.expect_stillness()
+    assert editor.zoom() == before
+
+
+def test_the_view_does_not_move_under_the_pointer(open_editor, reader):
+    editor = open_editor(CHAIN)
+    editor.run(reader)
+    viewport = editor.page.locator(".react-flow__viewport")
+    x, y = editor.middle_of(editor.page.get_by_role("separator", name="Height of the results"))
+    before = viewport.get_attribute("style")
+    editor.page.mouse.move(x, y)
+    editor.page.mouse.down()
+    editor.page.mouse.move(x, y - 300, steps=4)
+    editor.page.wait_for_selector(".react-flow[data-settling]")
+    assert viewport.get_attribute("style") == before
+    editor.page.mouse.up()
+    editor.expect_all_in_view()
+
+
+def test_running_for_nobody_puts_the_cursor_where_the_user_is_entered(open_editor):
+    editor = open_editor(CHAIN, **PHONE)
+    editor.click_node("source")
+    panel = editor.by("inspector")
+    panel.get_by_role("tab", name="Last run").click()
+    panel.get_by_role("button", name="Run to here").click()
+    editor.expect_focus("#user-id")
+    assert panel.count() == 0
+    refusal, field = editor.by("refusal").bounding_box(), editor.by("user-id").bounding_box()
+    assert refusal["y"] + refusal["height"] <= field["y"]
+    editor.by("user-id").fill("a")
+    editor.by("refusal").wait_for(state="detached")

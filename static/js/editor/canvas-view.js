@@ -1,5 +1,5 @@
 /** What part of the drawing is seen: fitting, zooming, centering, and when it is first all there. */
-import { useEffect, useRef } from "react";
+import { useEffect } from "react";
 import { useNodesInitialized } from "@xyflow/react";
 import { CARD, centeredAt } from "./places.js";
 import { shownFlow } from "./state.js";
@@ -10,35 +10,59 @@ const FIT = { padding: { top: "28px", right: "36px", bottom: "84px", left: "36px
 
 const PHONE = 600; // a canvas narrower than this, in pixels
 const LEGIBLE = 0.62; // the zoom below which a phone shows names too small to read
+const SMALLEST = 0.35; // the zoom below which cards are mere tiles
 
 /** Shows the whole flow; where that would be too small to read, where it begins: the rest is a swipe away. */
-function showFlow(screen) {
+export function showFlow(screen, { smoothly = false } = {}) {
+  const duration = smoothly ? gliding() : 0;
   const pane = document.querySelector(".react-flow");
   const nodes = screen.getNodes();
   const { width } = screen.getNodesBounds(nodes);
-  if (pane.clientWidth >= PHONE || (pane.clientWidth - 72) / width >= LEGIBLE) return screen.fitView(FIT);
+  if (pane.clientWidth >= PHONE || (pane.clientWidth - 72) / width >= LEGIBLE) return screen.fitView({ ...FIT, duration });
   const first = nodes.reduce((left, node) => (node.position.x < left.position.x ? node : left));
   const middle = (pane.clientHeight - 56) / 2; // between the top and the run bar
   const y = middle - (first.position.y + CARD.height / 2) * LEGIBLE;
-  return screen.setViewport({ x: 24 - first.position.x * LEGIBLE, y, zoom: LEGIBLE });
+  return screen.setViewport({ x: 24 - first.position.x * LEGIBLE, y, zoom: LEGIBLE }, { duration });
+}
+
+/** Lies every card inside a canvas of that size, as it is seen now? */
+export function isWhole(screen, { width, height }) {
+  const { x, y, zoom } = screen.getViewport();
+  const all = screen.getNodesBounds(screen.getNodes());
+  return all.x * zoom + x >= 0 && all.y * zoom + y >= 0 && (all.x + all.width) * zoom + x <= width && (all.y + all.height) * zoom + y <= height;
+}
+
+/** Would the cards still be told apart if all were shown? What nobody asked for never makes them smaller. */
+export function mayShowWhole(screen) {
+  const pane = document.querySelector(".react-flow");
+  const { width, height } = screen.getNodesBounds(screen.getNodes());
+  return Math.min((pane.clientWidth - 72) / width, (pane.clientHeight - 112) / height) >= SMALLEST || pane.clientWidth < PHONE;
+}
+
+/** How long the view glides to another place, in milliseconds. */
+function gliding() {
+  return matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 200;
 }
 
 /** What other parts may ask of the canvas. */
 export function canvasControls(screen, fitted) {
-  const duration = () => (matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 200);
   const pane = () => document.querySelector(".react-flow").getBoundingClientRect();
+  const byHand = (moving) => {
+    fitted.current = false;
+    return moving;
+  };
   return {
     fit() {
       fitted.current = true;
-      return screen.fitView({ ...FIT, duration: duration() });
+      return screen.fitView({ ...FIT, duration: gliding() });
     },
-    zoomIn: () => screen.zoomIn({ duration: duration() }),
-    zoomOut: () => screen.zoomOut({ duration: duration() }),
-    resetZoom: () => screen.zoomTo(1, { duration: duration() }),
+    zoomIn: () => byHand(screen.zoomIn({ duration: gliding() })),
+    zoomOut: () => byHand(screen.zoomOut({ duration: gliding() })),
+    resetZoom: () => byHand(screen.zoomTo(1, { duration: gliding() })),
     centerOn(node) {
       fitted.current = false;
       const { x, y } = node.position;
-      return screen.setCenter(x + CARD.width / 2, y + CARD.height / 2, { zoom: Math.max(screen.getZoom(), 0.8), duration: duration() });
+      return screen.setCenter(x + CARD.width / 2, y + CARD.height / 2, { zoom: Math.max(screen.getZoom(), 0.8), duration: gliding() });
     },
     focus: (nodeId) => document.querySelector(`.react-flow__node[data-id="${CSS.escape(nodeId)}"]`)?.focus({ preventScroll: true }),
     /** The middle of what is seen, as a place for a new card. */
@@ -57,19 +81,6 @@ export function canvasControls(screen, fitted) {
       return corner.x >= box.left && corner.y >= box.top && far.x <= box.right && far.y <= box.bottom;
     },
   };
-}
-
-/** The results take room from the canvas: a flow that was seen whole, and not edited since, is seen whole again. */
-export function useFitBesideDrawer(screen, fitted) {
-  const open = useEditorState((state) => state.drawerOpen);
-  const flow = useEditorState((state) => state.flow);
-  const first = useRef(flow);
-  useEffect(() => {
-    if (flow !== first.current) fitted.current = false;
-  }, [flow]);
-  useEffect(() => {
-    if (fitted.current) requestAnimationFrame(() => showFlow(screen));
-  }, [open]);
 }
 
 /** Once every card is drawn, show the whole flow and say so on <html>. */

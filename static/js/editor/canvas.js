@@ -3,7 +3,7 @@ import { useCallback, useEffect, useRef, useState } from "react";
 import { Background, BackgroundVariant, MiniMap, ReactFlow, SelectionMode, useReactFlow } from "@xyflow/react";
 import { html } from "../lib/html.js";
 import { useEdges, useNodes } from "./canvas-elements.js";
-import { canvasControls, useFitBesideDrawer, useReady } from "./canvas-view.js";
+import { canvasControls, useReady } from "./canvas-view.js";
 import { fitting, refusal } from "./connecting.js";
 import { ConnectionLine, FlowEdge } from "./edge-line.js";
 import { useKeepInSight } from "./keep-in-sight.js";
@@ -34,8 +34,7 @@ export function Canvas() {
   useReady(screen);
   const fitted = useRef(true); // shows the view the whole flow, untouched since?
   useEffect(() => editor.attachCanvas(canvasControls(screen, fitted)), [screen]);
-  useFitBesideDrawer(screen, fitted);
-  useKeepInSight(screen);
+  useKeepInSight(screen, fitted);
 
   const onNodesChange = useCallback((changes) => {
     const positions = {};

@@ -17,6 +17,7 @@ const COMMANDS = {
   splice: { change: drawing.splice, label: (args, called) => `put ${called(args.nodeId)} on an edge` },
   move: { change: drawing.move, label: (args, called) => `move ${several(called, Object.keys(args.positions))}` },
   layOut: { change: drawing.move, label: () => "tidy up" },
+  renameFlow: { change: drawing.renameFlow, label: ({ name }) => `call the flow ${name}` },
   rename: { change: drawing.changeNode, label: (args, called) => `rename ${called(args.nodeId)}` },
   setSettings: { change: drawing.changeNode, label: (args, called) => `change settings of ${called(args.nodeId)}` },
   takeBack: { change: drawing.changeNode, label: (args, called) => `take back edits of ${called(args.nodeId)}` },

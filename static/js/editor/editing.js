@@ -7,7 +7,7 @@ import { freePlace } from "./places.js";
 import { mayEdit, NOTHING, shownFlow } from "./state.js";
 import { sentenceCase } from "./wording.js";
 
-export function createEditing(store, types) {
+export function createEditing(store, types, editor) {
   return {
     perform, undoLast, redoLast, select, announce, refuse,
     addNode, deleteSelected, bridgeSelected, copySelected, cutSelected, pasteText, duplicateSelected,
@@ -17,15 +17,16 @@ export function createEditing(store, types) {
   /**
    * Do one command. A refusal is told at the pointer and in the live region, and changes nothing.
    *
-   * @param {{key?: string, at?: {x: number, y: number}, quiet?: boolean}} [options] key: edits that coalesce; at: the pointer
+   * @param {{key?: string, at?: {x: number, y: number}, quiet?: boolean, flowName?: {before: string, after: string}}} [options]
+   *   key: edits that coalesce; at: the pointer; flowName: what the flow, beside the drawing, was called before and is now
    * @returns the outcome, with `problem` when refused
    */
-  function perform(kind, args, { key = null, at = null, quiet = false } = {}) {
+  function perform(kind, args, { key = null, at = null, quiet = false, flowName } = {}) {
     const state = store.get();
     if (!mayEdit(state)) return refuse(state.viewing ? "An opened version is read-only." : "You may look at this flow, not change it.", at);
     const outcome = apply(state.flow, kind, args, types);
     if (outcome.problem) return refuse(outcome.problem, at);
-    const step = { label: outcome.label, key, at: Date.now(), before: state.flow, after: outcome.flow };
+    const step = { label: outcome.label, key, at: Date.now(), before: state.flow, after: outcome.flow, flowName };
     store.set({ flow: outcome.flow, history: record(state.history, step), selection: stillThere(state.selection, outcome.flow), refusal: null });
     if (!quiet) announce(`${sentenceCase(outcome.label)}.`);
     return outcome;
@@ -45,6 +46,7 @@ export function createEditing(store, types) {
     const step = direction(state.history);
     if (!step) return announce(nothing);
     store.set({ flow: step.flow, history: step.history, selection: stillThere(state.selection, step.flow), refusal: null });
+    if (step.flowName) editor.nameFlow(step.flowName);
     announce(`${verb}: ${step.label}.`);
   }
 

@@ -131,6 +131,11 @@ export function changeNote(flow, { noteId, values }) {
   return { flow: { ...flow, notes: changed(flow.notes, noteId, values) } };
 }
 
+/** A flow with another name. */
+export function renameFlow(flow, { name }) {
+  return { flow: { ...flow, name } };
+}
+
 /** Another whole document: an import, a restored version, a merge. */
 export function replaceFlow(flow, { document }) {
   return { flow: completed(document) };

@@ -42,8 +42,8 @@ function FlowName() {
   const name = useEditorState((state) => state.record.name);
   const editable = useEditorState(mayEdit);
   const [text, setText] = useState(null); // what is typed, until it is taken over on leaving the field
-  const keep = () => {
-    if (text?.trim() && text.trim() !== name) editor.renameFlow(text.trim());
+  const keep = async () => {
+    if (text?.trim() && text.trim() !== name) await editor.renameFlow(text.trim());
     setText(null);
   };
   const onKeyDown = (event) => {

@@ -5,7 +5,8 @@ export const BURST_MS = 1000;
 const MOST_STEPS = 500;
 
 /**
- * @typedef {{label: string, key: string|null, at: number, before: object, after: object}} Step
+ * @typedef {{label: string, key: string|null, at: number, before: object, after: object, flowName?: {before: string, after: string}}} Step
+ *   flowName: what the flow was called before and after the step, when that changed as well
  * @typedef {{past: Step[], future: Step[]}} History
  */
 
@@ -18,15 +19,15 @@ export function emptyHistory() {
  * The history after one more edit. An edit with the same `key` as the last one, soon after it, joins that step, and
  * its beginning stays where the burst began.
  */
-export function record(history, { label, key = null, at, before, after }) {
+export function record(history, { label, key = null, at, before, after, flowName }) {
   const last = history.past.at(-1);
   const joins = last && key !== null && last.key === key && at - last.at <= BURST_MS && history.future.length === 0;
-  const step = { label, key, at, before: joins ? last.before : before, after };
+  const step = { label, key, at, before: joins ? last.before : before, after, ...(flowName && { flowName }) };
   const past = joins ? history.past.slice(0, -1) : history.past;
   return { past: [...past, step].slice(-MOST_STEPS), future: [] };
 }
 
-/** The last step taken back, as `{history, flow, label}`; null when there is none. */
+/** The last step taken back, as `{history, flow, label, flowName}`; null when there is none. */
 export function undo(history) {
   const step = history.past.at(-1);
   if (!step) return null;
@@ -34,6 +35,7 @@ export function undo(history) {
     history: { past: history.past.slice(0, -1), future: [...history.future, step] },
     flow: step.before,
     label: step.label,
+    flowName: step.flowName?.before,
   };
 }
 
@@ -45,6 +47,7 @@ export function redo(history) {
     history: { past: [...history.past, step], future: history.future.slice(0, -1) },
     flow: step.after,
     label: step.label,
+    flowName: step.flowName?.after,
   };
 }
 

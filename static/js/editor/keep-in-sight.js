@@ -1,31 +1,131 @@
-/** The panel takes room from the canvas: the node it is about moves out from under it, no further than it has to. */
+/**
+ * The panel, the results and a smaller window take room from the canvas. What was seen whole stays whole, the node that
+ * the panel is about stays in sight, and nothing moves under a hand: not while the pointer is down, and not between the
+ * two clicks of a double-click.
+ */
 import { useEffect } from "react";
+import { isWhole, mayShowWhole, showFlow } from "./canvas-view.js";
+import { isSame } from "./equality.js";
 import { indexed } from "./flow-index.js";
 import { CARD } from "./places.js";
 import { shownFlow } from "./state.js";
-import { useEditor } from "./store.js";
+import { useEditor, watch } from "./store.js";
 
 const MARGIN = 24;
+const DOUBLE_CLICK_MS = 300;
 
-export function useKeepInSight(screen) {
+/** @param {{current: boolean}} fitted shows the view the flow as it was fitted, untouched since? */
+export function useKeepInSight(screen, fitted) {
   const { store } = useEditor();
   useEffect(() => {
     const pane = document.querySelector(".react-flow");
-    let before = pane.clientWidth;
+    const hand = watchHand();
+    let size = sizeOf(pane);
+    let known = idsOf(store.get());
+    let change = null; // the size before, and whether all was seen then
+
     const observer = new ResizeObserver(() => {
-      const shrank = pane.clientWidth < before;
-      before = pane.clientWidth;
-      const node = shrank ? nodeOfPanel(store.get()) : null;
-      if (node) panTo(screen, node, pane);
+      const now = sizeOf(pane);
+      if (now.width === size.width && now.height === size.height) return;
+      change ??= { from: size, whole: isWhole(screen, size) };
+      size = now;
+      pane.dataset.settling = "";
+      hand.whenStill(settle);
     });
+
+    function settle() {
+      const { from, whole } = change;
+      const state = store.get();
+      const node = nodeOfPanel(state);
+      const isNew = node !== null && !known.has(node.id); // it was just put where it is: all stays where it is
+      change = null;
+      known = idsOf(state);
+      delete pane.dataset.settling;
+      const shrank = size.width < from.width || size.height < from.height;
+      if (!shrank) return fitted.current && !isPanelWaiting(state) && showFlow(screen, { smoothly: true });
+      const keepsWhole = (fitted.current || whole) && !isNew && mayShowWhole(screen);
+      if (!keepsWhole) return node && panTo(screen, node, pane);
+      if (isWhole(screen, size)) return undefined;
+      fitted.current = true;
+      return showFlow(screen, { smoothly: true });
+    }
+
     observer.observe(pane);
-    return () => observer.disconnect();
+    const edits = edited(store, () => (fitted.current = false));
+    return () => {
+      observer.disconnect();
+      hand.forget();
+      edits();
+    };
   }, [screen]);
+}
+
+/** Calls `react` when something stands elsewhere, came or went: settings and names change nothing about the view. */
+function edited(store, react) {
+  let last = shownFlow(store.get());
+  return watch(store, shownFlow, (flow) => {
+    const before = new Map([...last.nodes, ...last.notes].map((part) => [part.id, part.position]));
+    const after = [...flow.nodes, ...flow.notes];
+    last = flow;
+    if (after.length !== before.size || after.some((part) => !isSame(part.position, before.get(part.id)))) react();
+  });
+}
+
+/** Calls back at once, or as soon as the pointer is up and no second click is to be expected. */
+function watchHand() {
+  let isDown = false;
+  let downAt = -Infinity;
+  let waiting = null;
+  let timer = null;
+  const down = () => {
+    isDown = true;
+    downAt = performance.now();
+  };
+  const up = () => {
+    isDown = false;
+    look();
+  };
+  const events = { pointerdown: down, pointerup: up, pointercancel: up };
+  for (const [name, listener] of Object.entries(events)) document.addEventListener(name, listener, true);
+
+  function look() {
+    clearTimeout(timer);
+    if (!waiting || isDown) return;
+    const rest = downAt + DOUBLE_CLICK_MS - performance.now();
+    if (rest > 0) return void (timer = setTimeout(look, rest));
+    const act = waiting;
+    waiting = null;
+    act();
+  }
+
+  return {
+    whenStill(act) {
+      waiting = act;
+      look();
+    },
+    forget() {
+      clearTimeout(timer);
+      for (const [name, listener] of Object.entries(events)) document.removeEventListener(name, listener, true);
+    },
+  };
+}
+
+function sizeOf({ clientWidth: width, clientHeight: height }) {
+  return { width, height };
+}
+
+function idsOf(state) {
+  return new Set(shownFlow(state).nodes.map((node) => node.id));
 }
 
 function nodeOfPanel(state) {
   const [only, ...others] = state.selection.nodes;
-  return state.panelOpen && only && others.length === 0 ? indexed(shownFlow(state)).node(only) : null;
+  return (state.panelOpen && only && others.length === 0 && indexed(shownFlow(state)).node(only)) || null;
+}
+
+/** A panel without a node is out of sight until the next one is selected: no reason to come closer for a moment. */
+function isPanelWaiting(state) {
+  return state.panelOpen && nodeOfPanel(state) === null;
 }
 
 function panTo(screen, node, pane) {

@@ -41,7 +41,7 @@ async function open() {
   const store = createStore(initialState(record, { readOnly: page.user.role === "viewer", mayPublish: page.user.role === "publisher" }));
   const socket = openSocket(page.ws_path);
   const editor = { store, types, me: page.user.name, canvas: {}, attachCanvas: (controls) => void Object.assign(editor.canvas, controls), staleReason: staleReasons(types) };
-  Object.assign(editor, createEditing(store, types));
+  Object.assign(editor, createEditing(store, types, editor));
   Object.assign(editor, createNavigating(editor), createModes(editor));
   const saving = createSaving(store, api, editor);
   const running = createRunning(store, api, socket, editor);

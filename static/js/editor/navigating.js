@@ -11,7 +11,7 @@ export function createNavigating(editor) {
   const { store, types, canvas } = editor;
   return {
     openSettings, openRename, openAddMenu, openCommandPalette, addNodeHere, addNoteHere, goToNode, goToProblem, selectAlong, walk,
-    theOne, tidyUp, togglePin, focusSelected,
+    theOne, tidyUp, togglePin, focusSelected, focusUser,
   };
 
   function openSettings(nodeId = theOne()) {
@@ -135,6 +135,10 @@ export function createNavigating(editor) {
   function focusSelected() {
     const [nodeId] = store.get().selection.nodes;
     if (nodeId) focusSoon(`.react-flow__node[data-id="${CSS.escape(nodeId)}"]`);
+  }
+
+  function focusUser() {
+    focusSoon("#user-id");
   }
 
   /** The one selected node; nothing when several or none are. */

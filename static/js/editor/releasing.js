@@ -7,7 +7,7 @@ import { NOTHING } from "./state.js";
 export function createReleasing(editor, api) {
   const { store } = editor;
   const path = `/flows/${store.get().record.id}`;
-  return { learnLive, openReview, activate, versions, keepVersion, openVersion, versionDocument, closeVersion, compare, activations, rollBack, renameFlow, exportFlow, importFlow };
+  return { learnLive, openReview, activate, versions, keepVersion, openVersion, versionDocument, closeVersion, compare, activations, rollBack, renameFlow, nameFlow, exportFlow, importFlow };
 
   /** Activation reviews what is saved, so what is not saved yet is saved first. */
   async function openReview(version) {
@@ -95,15 +95,17 @@ export function createReleasing(editor, api) {
     editor.announce(`From ${from} to ${to}; read-only.`);
   }
 
+  /** Another name for the flow, here and in the list of flows; nothing changes when the server refuses it. */
   async function renameFlow(name) {
-    const { flow } = store.get();
-    editor.perform("import", { document: { ...flow, name } }, { quiet: true });
-    await rename(name);
+    const before = store.get().record.name;
+    if (await nameFlow(name)) editor.perform("renameFlow", { name }, { flowName: { before, after: name } });
   }
 
-  async function rename(name) {
+  /** @returns {Promise<boolean>} is the flow called so now? */
+  async function nameFlow(name) {
     const record = await api.patch(path, { name }).catch((error) => editor.refuse(error.message));
-    if (record?.id) store.set((state) => ({ record: { ...state.record, name: record.name } }));
+    if (record.id) store.set((state) => ({ record: { ...state.record, name: record.name } }));
+    return Boolean(record.id);
   }
 
   function exportFlow() {
@@ -123,10 +125,12 @@ export function createReleasing(editor, api) {
   function takeOver(text, fileName) {
     if (!readFragment(text)) return editor.refuse(`${fileName} is no flow document.`);
     const document = JSON.parse(text);
-    const { name, nodes } = store.get().flow;
-    const isEmpty = nodes.length === 0; // an empty flow has no name worth keeping
-    editor.perform("import", { document: { ...document, name: isEmpty ? (document.name ?? name) : name } });
-    if (isEmpty && document.name && document.name !== name) rename(document.name);
+    const { flow, record } = store.get();
+    const isNamed = flow.nodes.length === 0 && document.name && document.name !== record.name; // an empty flow has no name worth keeping
+    const name = isNamed ? document.name : flow.name;
+    const outcome = editor.perform("import", { document: { ...document, name } }, isNamed ? { flowName: { before: record.name, after: name } } : {});
+    if (outcome.problem) return;
+    if (isNamed) nameFlow(name);
     requestAnimationFrame(() => editor.canvas.fit());
   }
 }

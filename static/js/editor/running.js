@@ -1,6 +1,7 @@
 /** The preview: runs the drawing on the canvas for a user and keeps up with what the server says of it. */
 import { freshId } from "./flow-document.js";
 import { afterEvent, isOver, lostRun, requestedRun } from "./run-state.js";
+import { hasRoom } from "./state.js";
 import { AS_IT_IS, told, whom } from "./what-if.js";
 
 export function createRunning(store, api, socket, editing) {
@@ -17,13 +18,20 @@ export function createRunning(store, api, socket, editing) {
   function run({ until } = {}) {
     const { flow, userId, whatIf, run: last } = store.get();
     if (last && !isOver(last)) return;
-    if (!userId.trim() && !whatIf.anonymous) return editing.refuse("Enter the ID of a user first, or take a random one.");
+    if (!userId.trim() && !whatIf.anonymous) return askForUser();
     const next = requestedRun({ requestId: freshId("r"), flow, userId: whatIf.anonymous ? "" : userId.trim(), whatIf });
     store.set({ run: next, traced: null, explained: null, compared: null, refusal: null, drawerOpen: !until || store.get().drawerOpen });
     const message = { type: "run", request_id: next.requestId, flow, user_id: next.userId, n: RESULTS, categories: [], what_if: told(whatIf), ...(until && { until }) };
     unanswered = socket.send(message) ? message : null;
     editing.announce(`Running for ${whom(next.userId, whatIf)}.`);
     if (next.userId) learnUser(next.userId);
+  }
+
+  /** The words stand over the field, and the cursor in it; on a phone nothing lies before them. */
+  function askForUser() {
+    if (!hasRoom()) store.set({ panelOpen: false, paletteOpen: false });
+    editing.refuse("Enter the ID of a user first, or take a random one.");
+    editing.focusUser();
   }
 
   /** The list that another drawing gives a user, without touching the run on the canvas. */
@@ -64,7 +72,7 @@ export function createRunning(store, api, socket, editing) {
 
   /** What-if is about one user: another one is taken as they are. */
   function chooseUser(userId) {
-    store.set((state) => ({ userId, whatIf: userId.trim() === state.userId.trim() && !state.whatIf.anonymous ? state.whatIf : AS_IT_IS }));
+    store.set((state) => ({ userId, refusal: null, whatIf: userId.trim() === state.userId.trim() && !state.whatIf.anonymous ? state.whatIf : AS_IT_IS }));
   }
 
   async function suggestUsers(kind, query = "", n = 8) {
