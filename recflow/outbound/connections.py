@@ -13,13 +13,16 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import monotonic
+from weakref import WeakValueDictionary
 
 import httpcore
 
 from .addresses import AddressPolicy, PinnedBackend
 
-#: Calls at the same time, to all machines together; more wait for a place.
-MOST_OPEN = 256
+#: Calls at the same time to one machine, so that one which hangs keeps nobody else waiting; and to all of
+#: them together, for a process may open only so many files. More wait for a place.
+MOST_TO_ONE = 128
+MOST_OPEN = 512
 MOST_IDLE = 64
 IDLE_S = 15.0
 
@@ -36,6 +39,10 @@ class Connections:
         self._backend = PinnedBackend(addresses)
         self._tls = tls
         self._places = asyncio.Semaphore(MOST_OPEN)
+        # Of the machines that are being called; those of one are forgotten with the last call to it.
+        self._places_at: WeakValueDictionary[tuple[bytes, bytes, int], asyncio.Semaphore] = (
+            WeakValueDictionary()
+        )
         # With the time since when it is idle; the one used last stands last.
         self._idle: deque[tuple[httpcore.AsyncHTTPConnection, float]] = deque()
         self._sweeping: asyncio.Task[None] | None = None
@@ -44,8 +51,9 @@ class Connections:
     async def exchange(self, request: httpcore.Request) -> AsyncIterator[httpcore.Response]:
         """Sends a request; its answer may be read until the block ends. An answer that is not read to its end
         costs the connection, and so does anything that goes wrong."""
-        async with self._places:
-            connection = await self._take(request.url.origin)
+        origin = request.url.origin
+        async with self._at(origin), self._places:
+            connection = await self._take(origin)
             try:
                 response = await connection.handle_async_request(request)
                 try:
@@ -67,6 +75,14 @@ class Connections:
             self._sweeping.cancel()
         while self._idle:
             await self._idle.pop()[0].aclose()
+
+    def _at(self, origin: httpcore.Origin) -> asyncio.Semaphore:
+        """The places at one machine, shared by all calls to it."""
+        machine = (origin.scheme, origin.host, origin.port)
+        places = self._places_at.get(machine)
+        if places is None:
+            places = self._places_at[machine] = asyncio.Semaphore(MOST_TO_ONE)
+        return places
 
     async def _take(self, origin: httpcore.Origin) -> httpcore.AsyncHTTPConnection:
         """The connection to that machine that was used last, or a new one."""
