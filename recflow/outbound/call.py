@@ -289,9 +289,9 @@ class _Call:
             self.breaker.open(now, self._reason(outcome, decision))
         elif decision.counts_as_failure and decision.wait != "loading":
             self.breaker.fail(now, self._reason(outcome, decision))
-        elif isinstance(outcome, Answer):
+        elif isinstance(outcome, Answer) and not decision.counts_as_failure:
             self.breaker.succeed()
-        else:
+        else:  # nothing is known yet: of a service that is loading, only a whole call in vain tells something
             self.breaker.release()
         if decision.throttled:
             self.gate.narrow()
