@@ -196,7 +196,7 @@ def classify(outcome: Answer | ServiceError, *, expects: Literal["json", "any"] 
     Args:
         outcome: the answer, or the error that ``send`` raised.
         expects: ``json`` also judges the body of a 200 (empty, HTML, cut, an error object in disguise);
-            ``any`` takes every 2xx as it is.
+            ``any`` takes every 2xx as it is, and a 404 as one about this request alone.
     """
     if isinstance(outcome, ServiceError):
         return replace(RULES.get(outcome.kind, RULES["server_error"]), detail=str(outcome))
@@ -204,7 +204,11 @@ def classify(outcome: Answer | ServiceError, *, expects: Literal["json", "any"] 
         return _classify_success(outcome) if expects == "json" else RULES["ok"]
     if 300 <= outcome.status < 400:
         return replace(RULES["redirect"], detail=outcome.header("location") or "")
-    return _classify_status(outcome.status, read_error(outcome))
+    decision = _classify_status(outcome.status, read_error(outcome))
+    if expects == "any" and decision.kind == "not_found":
+        # A model that is not there is there for nobody; an address may name a user unknown to the service.
+        return replace(decision, sentence="It knows no such address", opens_circuit=False)
+    return decision
 
 
 def _classify_success(answer: Answer) -> Decision:

@@ -17,6 +17,7 @@ from recflow.nodes.external.question import Secrets
 from recflow.nodes.outside import Outside, masked
 from recflow.outbound.addresses import AddressPolicy
 from tests.nodes.conftest import NOW, FreshModels, finished, history_of
+from tests.patience import is_within
 from tests.scripted_server import ScriptedServer, hang, json_reply, redirect, status
 
 TOKEN = 'tok/"en" 1234'
@@ -169,6 +170,15 @@ def test_a_bad_answer_gives_an_empty_list_and_a_sentence(run_chain, server, answ
     assert told in outcome(said)["message"]
 
 
+def test_a_user_whom_the_other_machine_has_not_met_costs_no_other_user_the_answer(run_chain, server):
+    server.script("/for/u1", json_reply(["b"]))
+    settings = {"url": server.url("/for/{{ user.UserId }}"), "keep": "0s"}
+    _, _, said = run_chain([("external", settings)], "stranger", services=World())
+    assert "/for/stranger answered 404. It knows no such address" in outcome(said)["message"]
+    result, _, _ = run_chain([("external", settings)], services=World())
+    assert result == ["b"]
+
+
 def test_ids_that_nobody_knows_leave_an_empty_list_with_a_warning(run_chain, server):
     url = server.script("/ids", json_reply(["y", "z"]))
     result, run, _ = run_chain([("external", {"url": url})], services=World())
@@ -181,7 +191,7 @@ def test_a_slow_machine_costs_the_timeout_and_no_more(run_chain, server):
     for settings in ({"url": url}, {"mode": "script", "script": f"fetch('{url}').body"}):
         began = time.monotonic()
         _, _, said = run_chain([("external", settings | {"timeout": "300ms"})], services=World())
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10  # without it: 30 s
         assert outcome(said)["event"] == "node.failed"
 
 
@@ -207,7 +217,7 @@ def test_an_answer_is_used_again_for_the_time_the_node_says(run_chain, server):
 
 @pytest.mark.parametrize("mode", ["request", "script"])
 def test_cancelling_the_run_ends_the_call_within_a_second(snapshot, server, mode):
-    url = server.script("/slow", hang())
+    url = server.url("/slow")
     own = {"url": url} if mode == "request" else {"script": f"try {{ fetch('{url}') }} catch {{}}; ['b']"}
     settings = {"mode": mode, "timeout": "60s"} | own
     nodes = [
@@ -219,6 +229,7 @@ def test_cancelling_the_run_ends_the_call_within_a_second(snapshot, server, mode
     request = RunRequest(history_of("u1", snapshot), now=NOW)
 
     async def cancelled():
+        server.script("/slow", hang())
         with ThreadPoolExecutor(2) as pool:
             run = execute(load_flow({"nodes": nodes, "edges": edges}), request, snapshot, World()(pool))
             task = asyncio.create_task(finished(run))
@@ -230,7 +241,7 @@ def test_cancelling_the_run_ends_the_call_within_a_second(snapshot, server, mode
             assert await asyncio.to_thread(server.wait_for_disconnect, "/slow")
             return time.monotonic() - began
 
-    assert asyncio.run(cancelled()) < 1.0
+    assert is_within(1.0, lambda: asyncio.run(cancelled()))
 
 
 @pytest.mark.parametrize(

@@ -229,6 +229,11 @@ def test_200_of_any_shape_is_fine_where_no_json_is_expected():
     assert classify(answer(200, b"<html>"), expects="any").kind == "ok"
 
 
+def test_404_of_an_address_that_may_name_anybody_says_nothing_of_the_service():
+    decision = classify(answer(404), expects="any")
+    assert (decision.kind, decision.opens_circuit) == ("not_found", False)
+
+
 def test_detail_is_what_the_service_said():
     assert classify(answer(401, openai_error("Incorrect API key"))).detail == "Incorrect API key"
     assert classify(answer(404, {"detail": "Not Found"})).detail == "Not Found"
