@@ -57,15 +57,7 @@ async def rank_with_llm(
         return LlmRanking(tuple(range(n)), "ok", ("incoming",) * n)
     session = _Session(endpoint, template, user, feedback, candidates, settings, budget, cache, timing)
     try:
-        if settings.technique == "shuffle":
-            return await _rank_shuffled(session, asked)
-        if settings.technique == "windows" or len(asked) > settings.most_in_one_call:
-            if settings.technique != "windows":
-                session.notes.append(
-                    f"{len(asked)} candidates were ranked in windows of {settings.window_size}."
-                )
-            return await _rank_in_windows(session, asked, settings.window_size, settings.window_step)
-        return await _rank_at_once(session, asked)
+        return await _rank(session, asked)
     except (SandboxError, ServiceError) as error:
         return session.failed(asked, error)
 
@@ -272,21 +264,38 @@ def _answered(record: CallRecord, completion: Completion, reading: Reading) -> C
     )
 
 
-async def _rank_at_once(session: _Session, asked: list[int]) -> LlmRanking:
-    """All candidates in one call, or in windows when they do not fit."""
+async def _rank(session: _Session, asked: list[int]) -> LlmRanking:
+    """By the technique that was chosen, or in windows where that takes too many tokens."""
+    settings = session.settings
     try:
+        if settings.technique == "shuffle":
+            return await _rank_shuffled(session, asked)
+        if settings.technique == "windows":
+            return await _rank_in_windows(session, asked, settings.window_size, settings.window_step)
+        if len(asked) > settings.most_in_one_call:
+            session.notes.append(f"{len(asked)} candidates were ranked in windows of {settings.window_size}.")
+            return await _rank_in_windows(session, asked, settings.window_size, settings.window_step)
         reading = await session.ask_fitting(asked)
     except _DoesNotFit as problem:
-        size = _window_that_fits(problem.prompt, problem.limit)
-        if size < 2:
-            raise
-        session.notes.append(
-            f"{len(asked)} candidates do not fit {problem.limit} tokens; "
-            f"they were ranked in windows of {size}."
-        )
-        return await _rank_in_windows(session, asked, size, max(1, size // 2))
+        return await _rank_in_windows_that_fit(session, asked, problem)
     order = [asked[place] for place in reading.order]
     return session.done(asked, order, set(order[: reading.n_ranked]), reading)
+
+
+async def _rank_in_windows_that_fit(session: _Session, asked: list[int], problem: _DoesNotFit) -> LlmRanking:
+    """Windows, smaller again when the first one is of candidates with more to tell than most."""
+    while True:
+        n = len(problem.prompt.names)
+        size = min(_window_that_fits(problem.prompt, problem.limit), n - 1)
+        if size < 2:
+            raise problem
+        session.notes.append(
+            f"{n} candidates do not fit {problem.limit} tokens; the list was ranked in windows of {size}."
+        )
+        try:
+            return await _rank_in_windows(session, asked, size, max(1, size // 2))
+        except _DoesNotFit as narrower:
+            problem = narrower
 
 
 async def _rank_in_windows(session: _Session, asked: list[int], size: int, step: int) -> LlmRanking:

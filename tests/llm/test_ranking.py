@@ -221,6 +221,30 @@ async def test_a_prompt_over_the_token_limit_is_split_into_windows(server, endpo
     assert "do not fit 100 tokens" in ranking.notes[0]
 
 
+@pytest.mark.parametrize(
+    "chosen",
+    [{"technique": "shuffle"}, {"technique": "windows", "window_size": 12, "window_step": 6}],
+    ids=["shuffle", "windows"],
+)
+async def test_whatever_was_chosen_gives_way_to_windows_that_fit(server, endpoint, chosen):
+    server.script(CHAT, judge(lambda number: -number))
+    ranking = await rank(endpoint, items(12), token_limit=100, **chosen)
+    assert ranking.status == "ok"
+    assert max(len(shown(hit)) for hit in server.hits_of(CHAT)) < 12
+    assert ranking.notes[0].startswith("12 candidates do not fit 100 tokens; the list was ranked in windows")
+
+
+async def test_windows_shrink_again_where_candidates_have_more_to_tell_than_most(server, endpoint):
+    server.script(CHAT, judge(lambda number: -number))
+    told = [{"ItemId": f"id{i}", "Comment": f"{'x' * (30 if i >= 8 else 1)} {i}"} for i in range(12)]
+    ranking = await rank(endpoint, told, token_limit=128)
+    assert ranking.status == "ok"
+    sizes = [int(note.rpartition(" ")[2].rstrip(".")) for note in ranking.notes]
+    assert sizes == sorted(set(sizes), reverse=True)
+    assert 12 > sizes[0] > sizes[-1] >= 2
+    assert {len(shown(hit)) for hit in server.hits_of(CHAT)} == {sizes[-1]}
+
+
 async def test_a_limit_that_no_window_fits_fails_without_a_call(server, endpoint):
     ranking = await rank(endpoint, items(4), token_limit=50)
     assert (ranking.order, ranking.reason, len(server.hits)) == ((0, 1, 2, 3), "context_length", 0)
