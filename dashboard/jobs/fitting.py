@@ -5,20 +5,21 @@ A model is fitted where arithmetic runs, in one piece: its progress is that of i
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from dashboard.artifacts import ArtifactStore
+from dashboard.artifacts import Artifact, ArtifactStore
 from dashboard.jobs import ledger
 from dashboard.jobs.work import Reporter, Work
 from dashboard.models import Job
 from dashboard.runs import models
 from dashboard.store import store
 from recflow.data.feedback import FeedbackRules
-from recflow.data.snapshot import Snapshot
+from recflow.data.snapshot import Snapshot, TrainingView
 from recflow.engine.flow import Flow, Node
 from recflow.engine.registry import FITTERS, NODE_TYPES, ModelSpec
 from recflow.engine.settings import duration_seconds
@@ -79,6 +80,8 @@ def fit_missing(
     artifacts: ArtifactStore,
     say: Callable[[str], None] = logger.info,
     check: Callable[[], None] = lambda: None,
+    *,
+    measure: bool = False,
 ) -> None:
     """Fit every model that the flows need and that is not there yet; for the start of a new installation.
 
@@ -88,18 +91,20 @@ def fit_missing(
         artifacts: where models are kept.
         say: hears one line a model.
         check: called while a model is fitted; raises to stop.
+        measure: measure each first, as jobs do, so that the overview tells from the start how good it is.
     """
+    fit = functools.partial(_fit_measured, artifacts) if measure else artifacts.fit
     for flow in flows:
         for spec in models_of_flow(flow):
             if artifacts.version(spec) is not None:
                 continue
             label = FITTERS[spec.kind].label
             try:
-                artifact = artifacts.fit(spec, snapshot.view(spec.rules), check=check)
+                artifact = fit(spec, snapshot.view(spec.rules), check=check)
             except DataError as error:
                 say(f"{label}: {error.message}")
             else:
-                say(f"{label}: fitted in {artifact.meta['seconds']:.1f} s")
+                say(f"{label}: {_told(artifact.meta)}")
 
 
 def ask(spec: ModelSpec, asked_by: str = "") -> Job:
@@ -145,12 +150,7 @@ def about(spec: ModelSpec) -> str:
 
 def run(work: Work) -> str:
     """Fit the model; returns how long it took and how well it ranks."""
-    meta = work.call("fitting:fit_here", work.job.parameters)
-    shown = {name: value for name, value in meta["metrics"].items() if name in SHOWN_METRICS}
-    parts = [f"{SHOWN_METRICS[name]} {value:.3f}" for name, value in shown.items()]
-    said = ", ".join(
-        [f"fitted in {meta['seconds']:.1f} s on {meta['n_positive']:,} positive feedback", *parts]
-    )
+    said = _told(work.call("fitting:fit_here", work.job.parameters))
     work.say(said)
     return said
 
@@ -159,15 +159,38 @@ def run(work: Work) -> str:
 SHOWN_METRICS = {"ndcg_at_10": "NDCG@10", "auc": "AUC", "precision": "precision", "recall": "recall"}
 
 
+def _told(meta: dict[str, Any]) -> str:
+    """How long a fit took, on what, and how good its model is, from what ``meta.json`` says."""
+    shown = [
+        f"{text} {meta['metrics'][name]:.3f}"
+        for name, text in SHOWN_METRICS.items()
+        if name in meta["metrics"]
+    ]
+    return ", ".join(
+        [f"fitted in {meta['seconds']:.1f} s on {meta['n_positive']:,} positive feedback", *shown]
+    )
+
+
 def fit_here(job_id: int, worker: str, parameters: dict[str, Any]) -> dict[str, Any]:
     """Measure and fit a model in this process; what its ``meta.json`` says."""
     reporter = Reporter(job_id, worker)
     spec = as_spec(parameters)
     view = store.snapshot(fresh=True).view(spec.rules)
+    return _fit_measured(models, spec, view, progress=reporter.progress, check=reporter.check).meta
+
+
+def _fit_measured(
+    artifacts: ArtifactStore,
+    spec: ModelSpec,
+    view: TrainingView,
+    *,
+    progress: Callable[[float, str], None] = lambda share, text: None,
+    check: Callable[[], None],
+) -> Artifact:
+    """Measure a model, where that does not take long, and fit it."""
     fitter = FITTERS[spec.kind]
     metrics: dict[str, float] = {}
     if fitter.measure and fitter.cost(view, spec.params) <= MEASURED_S:
-        reporter.progress(0.0, "measuring on held-out feedback")
-        metrics = fitter.measure(view, dict(spec.params), np.random.default_rng(0), reporter.check)
-    artifact = models.fit(spec, view, progress=reporter.progress, check=reporter.check, metrics=metrics)
-    return artifact.meta
+        progress(0.0, "measuring on held-out feedback")
+        metrics = fitter.measure(view, dict(spec.params), np.random.default_rng(0), check)
+    return artifacts.fit(spec, view, progress=progress, check=check, metrics=metrics)

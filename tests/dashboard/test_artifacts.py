@@ -118,6 +118,15 @@ def test_fitting_what_is_missing_names_what_could_not_be_fitted(artifacts):
     assert said[0].startswith("Matrix factorization: There is no positive feedback to train on yet")
 
 
+def test_fitting_what_is_missing_measures_it_if_asked_to(artifacts, data):
+    said = []
+    fit_missing([FLOW], data, artifacts, said.append, measure=True)
+    spec = spec_of("mf")
+    assert f"NDCG@10 {artifacts.newest(spec).meta['metrics']['ndcg_at_10']:.3f}" in said[0]
+    fit_missing([FLOW], data, artifacts, said.append, measure=True)
+    assert len(said) == len(models_of_flow(FLOW))
+
+
 @pytest.mark.parametrize("file", ["items-blob.npy", "item_factors.npy"])
 def test_a_version_that_another_release_wrote_is_fitted_anew(artifacts, data, file):
     spec = spec_of("mf")

@@ -50,7 +50,8 @@ class Command(BaseCommand):
     def _fit_models(self) -> None:
         version = active_version()
         flows = [load_flow(version.document)] if version else []
-        fit_missing(flows, store.snapshot(fresh=True), runs.models, say=lambda line: self._say(f"  {line}"))
+        snapshot = store.snapshot(fresh=True)
+        fit_missing(flows, snapshot, runs.models, say=lambda line: self._say(f"  {line}"), measure=True)
 
     def _timed(self, sentence: str, work: Any) -> None:
         self._say(f"{sentence} ...")
