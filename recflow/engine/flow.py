@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from recflow.data.nesting import MAX_LEVELS, is_too_deep
 from recflow.errors import FlowError, FlowTooLarge
 
 FORMAT = 1
@@ -112,6 +113,8 @@ def load_flow(document: object, *, size: int | None = None) -> Flow:
     """
     if not isinstance(document, dict):
         raise FlowError(f"A flow document is a JSON object, got {_kind(document)}")
+    if is_too_deep(document):
+        raise FlowTooLarge(f"A flow document may have {MAX_LEVELS} lists and objects inside each other")
     if size is None:
         size = len(json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogatepass"))
     if size > MAX_BYTES:

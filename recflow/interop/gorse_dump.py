@@ -17,6 +17,7 @@ from recflow.errors import BadRecord
 from recflow.interop import protobuf as pb
 from recflow.interop.json_stream import parse_json
 from recflow.interop.jsonl import Kind
+from recflow.interop.objects import flat_labels
 from recflow.interop.records import FeedbackRecord, ItemRecord, Record, UserRecord
 from recflow.interop.times import END_OF_TIME
 
@@ -160,6 +161,6 @@ def _labels(raw: bytes) -> object:
     if not raw:
         return None
     try:
-        return parse_json(raw)
+        return flat_labels(parse_json(raw))
     except ValueError as error:
         raise BadRecord(f"Labels are not JSON: {error}") from error

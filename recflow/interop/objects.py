@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Literal
 
+from recflow.data.nesting import MAX_LEVELS, is_too_deep
 from recflow.data.records import MAX_ID
 from recflow.data.types import NO_TIME
 from recflow.errors import BadRecord
@@ -25,7 +26,7 @@ def user_from(fields: Mapping[str, object]) -> UserRecord:
         BadRecord: a field has the wrong type.
     """
     given = _lower(fields)
-    return UserRecord(_text(given, "UserId"), given.get("labels"), _text(given, "Comment"))
+    return UserRecord(_text(given, "UserId"), flat_labels(given.get("labels")), _text(given, "Comment"))
 
 
 def item_from(fields: Mapping[str, object]) -> ItemRecord:
@@ -45,7 +46,7 @@ def item_from(fields: Mapping[str, object]) -> ItemRecord:
         hidden,
         tuple(categories),
         _time(given, "Timestamp"),
-        given.get("labels"),
+        flat_labels(given.get("labels")),
         _text(given, "Comment"),
     )
 
@@ -102,6 +103,17 @@ def to_object(record: Record) -> dict[str, object]:
                 "Updated": format_time(updated_us),
                 "Comment": record.comment,
             }
+
+
+def flat_labels(labels: object) -> object:
+    """The labels as they are.
+
+    Raises:
+        BadRecord: they are nested too deeply to be written out again.
+    """
+    if is_too_deep(labels):
+        raise BadRecord(f"Labels may have {MAX_LEVELS} lists and maps inside each other")
+    return labels
 
 
 def check_ids(record: Record) -> None:

@@ -43,6 +43,14 @@ def server(settings):
     return change
 
 
+def nested(levels):
+    """Labels of so many maps inside each other."""
+    labels = 1
+    for _ in range(levels):
+        labels = {"a": labels}
+    return labels
+
+
 def like(user="u1", item="m1", kind="like", **more):
     return {"FeedbackType": kind, "UserId": user, "ItemId": item, **more}
 
@@ -97,6 +105,14 @@ class TestUsers:
     def test_labels_of_a_wrong_form_are_refused(self, call, labels):
         assert "abels" in call("post", "/user", {"UserId": "u1", "Labels": labels}, status=400)
         assert call("get", "/user/u1", status=404)
+
+    def test_labels_that_could_not_be_written_out_again_are_not_taken_in(self, call):
+        call("post", "/user", {"UserId": "u1", "Labels": nested(100)})
+        for method, path in (("post", "/user"), ("patch", "/user/u1")):
+            for levels in (101, 900):
+                said = call(method, path, {"UserId": "u1", "Labels": nested(levels)}, status=400)
+                assert said == "Labels may have 100 lists and maps inside each other"
+        assert call("get", "/users")["Users"][0]["Labels"] == nested(100)
 
     @pytest.mark.parametrize("labels", [None, "x", 1.5, [], ["x"], [1, 2.5], {"a": {"b": ["x"]}, "c": 1}])
     def test_labels_of_a_right_form_come_back(self, call, labels):

@@ -57,6 +57,21 @@ def test_limits_have_messages_of_their_own():
         load_flow({"edges": [{}] * 2001})
 
 
+def test_what_is_nested_too_deeply_to_be_saved_is_refused():
+    def settings_of(levels):
+        value = "x"
+        for _ in range(levels):
+            value = [value]
+        return {"nodes": [{"id": "a", "type": "t", "settings": {"deep": value}}]}
+
+    # The document, its nodes, the node and its settings are four levels.
+    assert load_flow(settings_of(96)).document()["nodes"][0]["settings"]["deep"]
+    with pytest.raises(FlowTooLarge, match="may have 100 lists and objects inside each other"):
+        load_flow(settings_of(97))
+    with pytest.raises(FlowTooLarge):
+        load_flow(settings_of(100_000))
+
+
 def test_two_nodes_of_one_id_are_refused():
     with pytest.raises(FlowError, match="Two nodes have the id 'a'"):
         load_flow({"nodes": [{"id": "a", "type": "t"}, {"id": "a", "type": "t"}]})

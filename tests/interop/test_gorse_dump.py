@@ -127,6 +127,10 @@ def test_what_stands_behind_the_end_is_not_read():
         (alone(-1, b"\x0b"), "record 0: a message has no fields of wire type 3"),
         (alone(-1, b"\x12\x01{"), "record 0: Labels are not JSON"),
         (
+            alone(-1, b"\x12\xca\x01" + 101 * b"[" + 101 * b"]"),  # 202 bytes
+            "record 0: Labels may have 100 lists and maps inside each other",
+        ),
+        (
             alone(-3, b"\x29" + struct.pack("<d", float("nan"))),
             "record 0: Value must be a finite number, got nan",
         ),
