@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from datetime import datetime, timedelta
 
 from django import template
 from django.utils import timezone
 from django.utils.timesince import timesince
+
+from dashboard.views.columns import column
 
 register = template.Library()
 
@@ -26,8 +27,8 @@ def percent(share: float) -> str:
 
 @register.filter
 def score(value: float | None) -> str:
-    """Four digits that tell; a dash for what is no number."""
-    return "–" if value is None or not math.isfinite(value) else f"{value:.4g}"
+    """A number that stands by itself; a dash for what is none."""
+    return column([value])[0]
 
 
 @register.filter

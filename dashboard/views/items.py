@@ -14,6 +14,7 @@ from dashboard.jobs.fitting import rules_of_flow
 from dashboard.moments import moment
 from dashboard.store import store
 from dashboard.views.asked import page_number
+from dashboard.views.columns import column
 from dashboard.views.labels import labels_text
 from dashboard.views.pages import message
 from recflow.engine.check import label_of
@@ -45,7 +46,7 @@ def item(request: HttpRequest) -> HttpResponse:
     item_id = request.GET.get("id", "")
     found = reading.get_item(item_id)
     if found is None:
-        return message(request, NotFound(f"There is no item {item_id!r}"))
+        return message(request, NotFound(f"There is no item {item_id!r}"), "items")
     snapshot = store.snapshot()
     index = snapshot.items.ids.find(item_id)
     context = {
@@ -73,6 +74,10 @@ def _neighbors(item_id: str) -> list[dict[str, object]]:
     for node in flow_lists.recommenders(flow, "item-to-item"):
         rows = lists.neighbors_of_item(node, item_id).rows[:SHOWN_NEIGHBORS]
         titles = reading.titles_of([neighbor for neighbor, _ in rows])
-        shown = [(neighbor, titles.get(neighbor, neighbor), score) for neighbor, score in rows]
+        scores = column([score for _, score in rows])
+        shown = [
+            (neighbor, titles.get(neighbor, neighbor), score)
+            for (neighbor, _), score in zip(rows, scores, strict=True)
+        ]
         groups.append({"label": label_of(node), "rows": shown})
     return groups

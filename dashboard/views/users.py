@@ -14,6 +14,7 @@ from dashboard.errors import NotFound
 from dashboard.moments import moment
 from dashboard.store import now_us
 from dashboard.views.asked import page_number
+from dashboard.views.columns import column
 from dashboard.views.labels import labels_text
 from dashboard.views.pages import message
 from recflow.engine.check import label_of
@@ -42,13 +43,16 @@ def user(request: HttpRequest) -> HttpResponse:
     user_id = request.GET.get("id", "")
     found = reading.get_user(user_id)
     if found is None:
-        return message(request, NotFound(f"There is no user {user_id!r}"))
+        return message(request, NotFound(f"There is no user {user_id!r}"), "users")
     feedback = reading.feedback_of_user(user_id, until_us=now_us())
     shown = feedback[:SHOWN_FEEDBACK]
     titles = reading.titles_of([row.item_id for row in shown])
     context = {
         "who": found,
-        "feedback": [(row, titles.get(row.item_id, row.item_id), moment(row.time_us)) for row in shown],
+        "feedback": [
+            (row, titles.get(row.item_id, row.item_id), value, moment(row.time_us))
+            for row, value in zip(shown, column([row.value for row in shown]), strict=True)
+        ],
         "n_feedback": len(feedback),
         "labels": labels_text(found.labels),
         "similar": _similar(user_id),
@@ -66,16 +70,21 @@ def _list(request: HttpRequest, user_id: str) -> dict[str, object]:
     if choice.waits_for and request.method != "POST":
         return context
     try:
-        return context | {"list": flow_lists.show(choice, user_id, n=SHOWN_ITEMS)}
+        shown = flow_lists.show(choice, user_id, n=SHOWN_ITEMS)
     except RecflowError as error:
         return context | {"list_problem": error.message}
+    scores = column([row["score"] for row in shown.rows])
+    return context | {"list": shown, "rows": list(zip(shown.rows, scores, strict=True))}
 
 
 def _similar(user_id: str) -> list[dict[str, object]]:
     """The users most like this one, by each node of the active flow that compares users."""
     flow, _ = active_flow()
     nodes = flow_lists.recommenders(flow, "user-to-user") or [_BY_ITEMS]
-    return [
-        {"label": label_of(node), "rows": lists.neighbors_of_user(node, user_id).rows[:SHOWN_USERS]}
-        for node in nodes
-    ]
+    groups = []
+    for node in nodes:
+        rows = lists.neighbors_of_user(node, user_id).rows[:SHOWN_USERS]
+        scores = column([score for _, score in rows])
+        found = [(neighbor, score) for (neighbor, _), score in zip(rows, scores, strict=True)]
+        groups.append({"label": label_of(node), "rows": found})
+    return groups
