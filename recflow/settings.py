@@ -94,6 +94,7 @@ if CONFIGURATION.recflow.https:
 # Cookies know no ports: another Django on localhost must not log our users out.
 SESSION_COOKIE_NAME = "recflow_session"
 CSRF_COOKIE_NAME = "recflow_csrf"
+CSRF_FAILURE_VIEW = "dashboard.views.pages.forged"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 #: On the disk where imports read them, and where what a killed server left is swept away.
 FILE_UPLOAD_TEMP_DIR = DATA_DIR / "uploads"

@@ -60,5 +60,6 @@ urlpatterns = [
     path("api/", admin.api.urls),
 ]
 
+handler400 = pages.refused
 handler404 = pages.not_found
 handler500 = pages.failed

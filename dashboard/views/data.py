@@ -34,15 +34,15 @@ def data(request: HttpRequest) -> HttpResponse:
 @page
 @require_POST
 def take_in(request: HttpRequest) -> HttpResponse:
+    kind = next((name for name in KINDS if name == request.POST.get("kind")), None)
     try:
         if not request.person.may("edit"):
             raise NotAllowed(f"{request.person.name} may not import data")
         if (upload := request.FILES.get("file")) is None:
             raise BadRequest("Choose a file first")
-        kind = next((name for name in KINDS if name == request.POST.get("kind")), None)
         job = taking_in.ask(upload, kind, request.person.name)
     except RecflowError as error:
-        return _shown(request, status=status_of(error), import_problem=error.message)
+        return _shown(request, status=status_of(error), import_problem=error.message, import_kind=kind)
     return redirect(f"{reverse('data')}?import={job.pk}#import")
 
 
@@ -51,11 +51,11 @@ def take_in(request: HttpRequest) -> HttpResponse:
 def rejects(request: HttpRequest, job_id: int) -> HttpResponse:
     """The rows of an import that could not be read, one JSON object a line."""
     if not request.person.may("edit"):
-        return message(request, NotAllowed(f"{request.person.name} may not export data"))
+        return message(request, NotAllowed(f"{request.person.name} may not export data"), "data")
     try:
         path = taking_in.rejects_of(job_id)
     except NotFound as error:
-        return message(request, error)
+        return message(request, error, "data")
     return FileResponse(
         path.open("rb"), as_attachment=True, filename=f"rejected-{path.name}", content_type=JSONL
     )
@@ -65,9 +65,9 @@ def rejects(request: HttpRequest, job_id: int) -> HttpResponse:
 @require_GET
 def export(request: HttpRequest, kind: str) -> HttpResponse:
     if not request.person.may("edit"):
-        return message(request, NotAllowed(f"{request.person.name} may not export data"))
+        return message(request, NotAllowed(f"{request.person.name} may not export data"), "data")
     if kind not in exporting.READERS:
-        return message(request, NotFound(f"There are no {kind}: export users, items or feedback"))
+        return message(request, NotFound(f"There are no {kind}: export users, items or feedback"), "data")
     headers = {"Content-Disposition": f'attachment; filename="{kind}.jsonl"', "X-Accel-Buffering": "no"}
     return StreamingHttpResponse(exporting.jsonl(kind), content_type=JSONL, headers=headers)
 
@@ -75,18 +75,18 @@ def export(request: HttpRequest, kind: str) -> HttpResponse:
 @page
 @require_POST
 def purge_data(request: HttpRequest) -> HttpResponse:
-    what, typed = request.POST.get("what", ""), request.POST.get("typed", "").strip().lower()
+    what, typed = request.POST.get("what", ""), request.POST.get("typed", "").strip()
     try:
         if not request.person.may("publish"):
             raise NotAllowed(f"{request.person.name} may not delete data: that takes a publisher")
         wanted = next((one for one in PURGED if one == what), None)
         if wanted is None:
             raise BadRequest("Choose what is to be deleted")
-        if typed != f"delete {wanted}":
+        if typed.lower() != f"delete {wanted}":
             raise BadRequest(f"Nothing was deleted: type “delete {wanted}” to confirm, got “{typed[:40]}”")
         gone = purge(wanted)
     except RecflowError as error:
-        return _shown(request, status=status_of(error), purge_problem=error.message, what=what)
+        return _shown(request, status=status_of(error), purge_problem=error.message, what=what, typed=typed)
     logger.warning("%s deleted %s: %s", request.person.name, wanted, gone)
     return redirect(f"{reverse('data')}?purged={wanted}")
 
