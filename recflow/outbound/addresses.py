@@ -9,8 +9,11 @@ address that is then checked.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
+import threading
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import (
     IPv4Address,
@@ -138,10 +141,31 @@ def _normal_name(host: str) -> str:
     return host.lower().rstrip(".").strip("[]")
 
 
+# The system's resolver blocks, and a dead name server for many seconds. In threads of its own that holds up
+# nothing else, and as each name takes one of them at most, not many other names either.
+_resolving = ThreadPoolExecutor(max_workers=16, thread_name_prefix="resolve")
+_asked: dict[tuple[str, int], Future[list[tuple]]] = {}
+_asking = threading.Lock()
+
+
 async def lookup(host: str, port: int) -> list[str]:
     """The addresses of a name, best first, as the system's resolver gives them."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    with contextlib.suppress(ValueError):
+        return [str(ip_address(host))]
+    # Whoever stops waiting leaves the question to the others who ask it.
+    found = await asyncio.shield(asyncio.wrap_future(_resolved(host, port)))
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def _resolved(host: str, port: int) -> Future[list[tuple]]:
+    """The resolver's answer, the same one for all who ask at the same time."""
+    name = (host, port)
+    with _asking:
+        if (under_way := _asked.get(name)) is not None:
+            return under_way
+        future = _asked[name] = _resolving.submit(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    future.add_done_callback(lambda _: _asked.pop(name))
+    return future
 
 
 async def resolve(host: str, port: int, policy: AddressPolicy) -> list[Address]:
