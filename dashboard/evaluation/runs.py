@@ -215,8 +215,12 @@ def settled(rows: Sequence[Evaluation]) -> list[tuple[Evaluation, Job | None]]:
         state, error = (job.state, job.error) if job else ("failed", "The job is gone without a result")
         if row.state != state:
             row.state, row.error = state, error
+            if state not in LIVE:
+                row.finished_at = (job and job.finished_at) or timezone.now()
             # Never over a result: the job may have been done between the two reads.
-            Evaluation.objects.filter(Q(pk=row.pk), report=None).update(state=state, error=error)
+            Evaluation.objects.filter(Q(pk=row.pk), report=None).update(
+                state=state, error=error, finished_at=row.finished_at
+            )
     return [(row, jobs.get(row.job_number or 0)) for row in rows]
 
 

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from dashboard import access
 from dashboard.evaluation import runs
-from dashboard.models import Evaluation, Job
+from dashboard.models import LIVE, Evaluation, Job
 
 #: Seconds between two looks at the rows.
 LOOK_EVERY_S = 0.5
@@ -63,7 +63,7 @@ def _over_before(moment: datetime) -> dict[int, dict[str, Any]]:
     return {
         row.pk: _state(row, job)
         for row, job in runs.newest()
-        if row.finished_at is not None and row.finished_at < moment
+        if row.state not in LIVE and (row.finished_at or row.created_at) < moment
     }
 
 

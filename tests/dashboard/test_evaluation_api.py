@@ -252,6 +252,19 @@ async def test_the_socket_tells_of_a_run_that_began_and_ended_between_two_looks(
     await tab.close()
 
 
+async def test_the_socket_tells_no_more_of_what_came_to_nothing_long_ago(client, feedback):
+    long_ago = timezone.now() - 2 * LATELY
+    await Evaluation.objects.acreate(kind="rankers", state="failed", created_at=long_ago)
+    _, made = await sync_to_async(start)(client)
+    await sync_to_async(post)(client, f"/api/evaluations/{made['id']}/cancel")
+    await Evaluation.objects.filter(pk=made["id"]).aupdate(created_at=long_ago)
+    tab = Tab(await User.objects.aget(username="ada"))
+    await tab.open()
+    (told,) = await tab.hear()  # asked for long ago, but cancelled a moment ago
+    assert (told["id"], told["state"]) == (made["id"], "cancelled")
+    await tab.close()
+
+
 async def test_the_socket_tells_what_changes_until_it_is_over(client, feedback, monkeypatch):
     monkeypatch.setattr("dashboard.evaluation.socket.LOOK_EVERY_S", 0.01)
     _, made = await sync_to_async(start)(client)
