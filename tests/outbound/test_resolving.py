@@ -1,4 +1,4 @@
-"""Names are looked up in threads of their own, each name in one: a dead name server hurts only its own names."""
+"""Names are looked up in threads of their own, each in one: a dead name server hurts only its own names."""
 
 import asyncio
 import socket
