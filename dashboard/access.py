@@ -66,11 +66,16 @@ def person_of_scope(scope: dict[str, Any]) -> Person | None:
     return _person(scope["user"], (scope.get("client") or [""])[0], came_by_proxy)
 
 
-async def may_preview(scope: dict[str, Any]) -> bool:
-    """Whether this WebSocket may run previews now: an open one may have lost account or login since."""
+async def person_now(scope: dict[str, Any]) -> Person | None:
+    """Who has this WebSocket now: an open one may have lost account, login or role since."""
     if scope["user"].is_authenticated:
         scope = scope | {"user": await get_user({"session": _session_of_now(scope["session"])})}
-    person = await sync_to_async(person_of_scope)(scope)  # roles are in the database
+    return await sync_to_async(person_of_scope)(scope)  # roles are in the database
+
+
+async def may_preview(scope: dict[str, Any]) -> bool:
+    """Whether this WebSocket may run previews now."""
+    person = await person_now(scope)
     return person is not None and person.may("view")
 
 

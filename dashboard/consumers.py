@@ -28,6 +28,7 @@ class PreviewConsumer(SharedFlow, AsyncWebsocketConsumer):
     """One browser tab."""
 
     guard: asyncio.Task | None = None  # closes the socket of somebody who is locked out
+    person: access.Person  # who sent the message that is being handled
 
     async def connect(self) -> None:
         self.pumps: dict[str, asyncio.Task] = {}
@@ -64,16 +65,18 @@ class PreviewConsumer(SharedFlow, AsyncWebsocketConsumer):
                 "open": self.open_flow,
                 "look": self.look,
             }[kind]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             await self._reject(
                 None,
                 "A message is a JSON object whose type is run, cancel, resume, explain, output, open or look",
             )
             return
-        if await access.may_preview(self.scope):
-            await handle(message)
-        else:  # locked out since the last look
+        person = await access.person_now(self.scope)
+        if person is None or not person.may("view"):  # locked out since the last look
             await self.close(NOT_ALLOWED)
+            return
+        self.person = person
+        await handle(message)
 
     async def _close_when_locked_out(self) -> None:
         await access.until_locked_out(self.scope)
@@ -94,6 +97,7 @@ class PreviewConsumer(SharedFlow, AsyncWebsocketConsumer):
                 until=message.get("until"),
                 request_id=request_id,
                 what_if=WhatIf.read(message.get("what_if")),
+                only_saved=not self.person.may("edit"),
             )
         except runs.Rejected as error:
             await self._send(

@@ -22,6 +22,7 @@ from dashboard import metrics
 from dashboard.artifacts import ArtifactStore
 from dashboard.drafts import all_problems
 from dashboard.outside import directory
+from dashboard.saved_questions import refuse_unsaved
 from dashboard.store import now_us, store
 from recflow.data.feedback import UserHistory
 from recflow.data.snapshot import Snapshot
@@ -126,21 +127,26 @@ async def start(
     until: str | None,
     request_id: str,
     what_if: WhatIf | None = None,
+    only_saved: bool = False,
 ) -> LiveRun:
     """Start a preview run of an unsaved drawing.
 
     A browser whose socket dropped before it heard of its run asks again under the same request id, and gets
     the run that was begun.
 
+    Args:
+        only_saved: nodes that ask other machines have to be as somebody has saved them.
+
     Raises:
-        FlowError: the document is no flow, no user can have that id, or ``what_if`` names what is not there.
+        FlowError: the document is no flow, no user can have that id, ``what_if`` names what is not there, a
+            node may not be run, or too many runs are under way.
         Rejected: the flow has blocking problems.
     """
     if (begun := _begun(request_id)) is not None:
         return begun
     check_user_id(user_id)
     flow = load_flow(document)
-    await sync_to_async(refuse, thread_sensitive=False)(flow, until)
+    await sync_to_async(refuse, thread_sensitive=False)(flow, until, only_saved=only_saved)
     snapshot, history = await sync_to_async(load_user, thread_sensitive=False)(user_id)
     now = now_us()
     if what_if is not None:
@@ -148,6 +154,8 @@ async def start(
     request = RunRequest(history, n=n, categories=tuple(categories), until=until, now=now)
     live = LiveRun(uuid.uuid4().hex, snapshot, request, request_id)
     _forget_old()
+    if sum(not each.is_over for each in _live.values()) >= MAX_RUNS:
+        raise FlowError(f"{MAX_RUNS} previews are under way on this server: try again when some are done")
     _live[live.run_id] = live
     live.task = asyncio.create_task(_run(live, flow, request_id))
     return live
@@ -167,14 +175,17 @@ class Rejected(FlowError):
         self.problems = problems
 
 
-def refuse(flow: Flow, until: str | None = None) -> None:
+def refuse(flow: Flow, until: str | None = None, *, only_saved: bool = False) -> None:
     """Raise Rejected with every blocking problem.
 
     With ``until`` only the problems of that node and what it needs count, and the executor looks for those.
+    With ``only_saved`` a node that asks others with settings nobody has saved raises FlowError.
     """
     found = blocking(all_problems(flow))
     if found and until is None:
         raise Rejected([problem.as_dict() for problem in found])
+    if only_saved:
+        refuse_unsaved(flow)
 
 
 async def _run(live: LiveRun, flow: Flow, request_id: str) -> None:

@@ -51,7 +51,16 @@ class BlockServices:
 
 def nodes_that_wait(flow: Flow) -> list[str]:
     """Names of the nodes that keep a flow from being run in blocks; none for one that can be."""
-    return [label_of(node) for node in flow.nodes if not node.disabled and not _works_in_blocks(node)]
+    return [label_of(node) for node in flow.nodes if waits(node)]
+
+
+def waits(node: Node) -> bool:
+    """Whether a node takes part and waits for something, which is other machines.
+
+    Raises:
+        pydantic.ValidationError: its settings cannot be read.
+    """
+    return not node.disabled and not _works_in_blocks(node)
 
 
 def _works_in_blocks(node: Node) -> bool:
