@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ _ANSWER = re.compile(r"<\s*answer\s*>(.*?)(?:<\s*/\s*answer\s*>|\Z)", re.IGNOREC
 _SPECIAL = re.compile(
     r"<[|｜][^|｜<>\n]{1,60}[|｜]>|</?s>|<eos>|<(?:start|end)_of_turn>|\[/?INST\]", re.IGNORECASE
 )
-_BOXED = re.compile(r"\\boxed\{")
+_BOXED = re.compile(r"\\boxed\{(?:([^{}\n]*)\})?")
 _TAG_ON_TAG = re.compile(r"(</?\w{1,30}>)[ \t]*(?=<\w)")
 _FENCE = re.compile(r"[ \t>]*+(?:(?:[-*+]|\d{1,3}[.)])[ \t]++)?(?P<mark>`{3,}+|~{3,}+)(?P<info>[^\n]*)\Z")
 #: Fenced blocks that are read, counted from the end of the reply, where the answer usually is.
@@ -52,7 +53,19 @@ class Region:
 def clean(text: str) -> str:
     """The answer itself: no reasoning, no tokens of a chat format, one tag and one line end a line."""
     text = text.replace("\ufeff", "").replace("\r\n", "\n").replace("\r", "\n")
-    return _TAG_ON_TAG.sub(r"\1\n", _BOXED.sub("\n", _SPECIAL.sub("\n", _answer(text))))
+    return _TAG_ON_TAG.sub(r"\1\n", _BOXED.sub(r"\n\1\n", _SPECIAL.sub("\n", _answer(text))))
+
+
+def unquoted(text: str) -> str:
+    """A text that was encoded twice, and so is one JSON string of a list or of lines, decoded."""
+    stripped = text.strip()
+    if not (stripped.startswith('"') and stripped.endswith('"')):
+        return text
+    try:
+        found = json.loads(stripped)
+    except ValueError:
+        return text
+    return found if isinstance(found, str) and (found[:1] in ("[", "{") or "\n" in found) else text
 
 
 def shorten(text: str, n_candidates: int) -> str:

@@ -16,11 +16,11 @@ from recflow.llm.envelope import Completion
 from recflow.llm.json_lists import find_json, read_json
 from recflow.llm.lines import clip
 from recflow.llm.matching import Matcher, Mention, is_echo, ranked
-from recflow.llm.regions import Region, clean, has_reasoning, shorten, split_regions
+from recflow.llm.regions import Region, clean, has_reasoning, shorten, split_regions, unquoted
 from recflow.llm.tables import read_rows
 
 #: Raised whenever the same reply may be read differently than before; part of the key of kept answers.
-PARSER_VERSION = 1
+PARSER_VERSION = 2
 
 #: Dropped tokens that are kept one by one; the rest is only counted.
 MAX_DROPPED = 500
@@ -188,13 +188,14 @@ def _read_region(region: Region, matcher: Matcher) -> _RegionReading:
     from_json: list[_RegionReading] = []
     lines: list[str] = []
     read_to = 0
-    for run in find_json(region.text):
+    text = unquoted(region.text)
+    for run in find_json(text):
         mentions = read_json(run.values, matcher)
         from_json.append(_RegionReading(region, mentions, ranked(mentions), run.is_cut))
         if len(from_json[-1].order) > 1 and not run.is_cut:
-            lines += [region.text[read_to : run.start], "\n"]
+            lines += [text[read_to : run.start], "\n"]
             read_to = run.end
-    mentions = read_rows("".join(lines) + region.text[read_to:], matcher)
+    mentions = read_rows("".join(lines) + text[read_to:], matcher)
     return _choose([_RegionReading(region, mentions, ranked(mentions)), *from_json], len(matcher))
 
 
