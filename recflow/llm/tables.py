@@ -219,8 +219,11 @@ def _read_across(cells: Sequence[str], matcher: Matcher) -> list[Mention] | None
 
 def _around_and(cell: str, matcher: Matcher) -> list[str]:
     """The ids of "1 and 3" or "and 3" at the end of a row; the cell itself when it is anything else."""
-    parts = [part for part in _AND.split(cell[: 2 * matcher.reach].strip()) if part]
-    return parts if parts and all(matcher.find(part) >= 0 for part in parts) else [cell]
+    for text in (cell, cell.rstrip(" .!")):  # "and 3." ends its sentence, unless the point is part of the id
+        parts = [part for part in _AND.split(text[: 2 * matcher.reach].strip()) if part]
+        if parts and all(matcher.find(part) >= 0 for part in parts):
+            return parts
+    return [cell]
 
 
 def _read_words(text: str, matcher: Matcher) -> list[Mention] | None:

@@ -127,6 +127,7 @@ def test_json_in_every_shape(text, expected):
         ("[c] > [b] = [a]", "cba"),
         ("c, b and a", "cba"),
         ("c, b, and a", "cba"),
+        ("Here is my list: c, b, and a.", "cba"),
         ("\\boxed{c, b, a}", "cba"),
         ("The answer is $\\boxed{c, b, a}$.", "cba"),
         ("\\[\\boxed{c > b > a}\\]", "cba"),
@@ -224,6 +225,11 @@ FILMS = [
 @pytest.mark.parametrize("shape", ["{}", "1. {}", "- {}", "**{}**", "`{}` - fun", "1) {}: fun", '"{}"'])
 def test_an_id_may_look_like_markup(name, shape):
     assert ranked("\n".join([shape.format(name), "Heat"]), [*FILMS, "Heat"])[0] == name
+
+
+def test_a_point_at_the_end_of_a_sentence_may_be_part_of_an_id():
+    assert ranked("c, b, and E.T.", ["b", "c", "E.T", "E.T."]) == ["c", "b", "E.T."]
+    assert ranked("c, b, and E.T.", ["b", "c", "E.T"]) == ["c", "b", "E.T"]
 
 
 def test_longest_candidate_at_the_start_wins():
