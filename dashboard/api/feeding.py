@@ -15,7 +15,7 @@ import orjson
 from dashboard.api import serve
 from dashboard.api.bodies import parse_json
 from dashboard.api.feedback import write_of
-from dashboard.api.front_door import Doors, headers_of, outcome, send_whole
+from dashboard.api.front_door import Doors, failure, headers_of, outcome, send_whole
 from dashboard.api.gorse import list_of_objects
 from dashboard.catalogue.writing import FeedbackWrite
 from dashboard.serving.memory import Headers
@@ -34,15 +34,23 @@ def takes(scope: dict[str, Any]) -> bool:
 
 
 async def feed(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """ASGI: one request that ``takes`` lets in; asgi.py puts the limit for bodies and the log around it."""
+    """ASGI: one request that ``takes`` lets in; asgi.py puts the limit for bodies and the log around it.
+
+    Whoever is not let in is told so before anything of the body is kept; uvicorn throws away what still comes
+    of it, and the connection goes on.
+    """
+    headers = dict(scope["headers"])
+    try:
+        _doors.check(headers)
+    except Exception as error:
+        await send_whole(send, failure(scope, error))
+        return
     body = await _body_of(receive)
     if body is not None:
-        await send_whole(send, await outcome(scope, functools.partial(_feed, scope, body)))
+        await send_whole(send, await outcome(scope, functools.partial(_feed, scope, headers, body)))
 
 
-async def _feed(scope: dict[str, Any], body: bytes) -> tuple[Headers, bytes]:
-    headers = dict(scope["headers"])
-    _doors.check(headers)
+async def _feed(scope: dict[str, Any], headers: dict[bytes, bytes], body: bytes) -> tuple[Headers, bytes]:
     kind = headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
     encoding = headers.get(b"content-encoding", b"identity").decode("latin-1")
     read = functools.partial(_read, body, kind, encoding, scope["method"] == "PUT")

@@ -93,10 +93,16 @@ async def outcome(scope: dict[str, Any], work: Callable[[], Awaitable[tuple[Head
     """Status, headers and body of what the work makes, or of why it cannot."""
     try:
         return 200, *await work()
-    except RecflowError as error:
+    except Exception as error:
+        return failure(scope, error)
+
+
+def failure(scope: dict[str, Any], error: Exception) -> Outcome:
+    """Why a request has no answer: an error of ours says it, any other only to the log."""
+    if isinstance(error, RecflowError):
         status, body = status_of(error), error.message.encode("utf-8", "replace")
-    except Exception:
-        logger.exception("%s %r failed", scope["method"], scope["path"])
+    else:
+        logger.error("%s %r failed", scope["method"], scope["path"], exc_info=error)
         status, body = 500, b"The server failed on this request; its log says why"
     return status, headers_of(b"text/plain; charset=utf-8", body), body
 

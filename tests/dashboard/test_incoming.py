@@ -6,9 +6,11 @@ import asyncio
 import gzip
 import json
 import threading
+from contextlib import asynccontextmanager
 
 import httpx
 import pytest
+import uvicorn
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, IntegrityError, OperationalError
 from django.test import Client
@@ -18,11 +20,13 @@ from dashboard.api import feeding, serve
 from dashboard.catalogue import reading, writing
 from dashboard.catalogue.writing import FeedbackWrite
 from dashboard.errors import Busy
+from dashboard.management.serving import open_port
 from dashboard.serving import incoming
 from dashboard.serving.incoming import Incoming
 from dashboard.store import now_us
 from recflow.asgi import application
 from recflow.data.records import FeedbackRecord
+from tests.patience import PATIENCE_S
 
 ROW = {"FeedbackType": "like", "UserId": "ann", "ItemId": "m1", "Timestamp": "2024-01-01T00:00:00Z"}
 
@@ -86,7 +90,7 @@ class TestTogether:
     ):
         monkeypatch.setattr(incoming, "MOST_WAITING", 3)
         may_store = threading.Event()
-        taking = Incoming(lambda writes: may_store.wait(5))
+        taking = Incoming(lambda writes: may_store.wait(PATIENCE_S))
         waiting = [asyncio.create_task(taking.put(write(*names))) for names in ("abcd", "e")]
         await asyncio.sleep(0)
         with pytest.raises(Busy) as refused:
@@ -138,6 +142,37 @@ class TestStored:
         with pytest.raises(DatabaseError):
             incoming.store_feedback([write("ann")])
         assert reading.feedback_of_pair("ann", "m1") == []
+
+
+def locked(settings):
+    """From now on the API asks for a key."""
+    server = settings.CONFIGURATION.server.model_copy(update={"api_key": SecretStr("s3cret")})
+    master = settings.CONFIGURATION.master.model_copy(update={"admin_api_key": SecretStr("adm1n")})
+    settings.CONFIGURATION = settings.CONFIGURATION.model_copy(update={"server": server, "master": master})
+
+
+def request_head(key, length):
+    return (
+        f"POST /api/feedback HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {key}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+    ).encode()
+
+
+@asynccontextmanager
+async def served(app):
+    """One connection to the server that users have, in this event loop."""
+    listener = open_port("127.0.0.1", 0)
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1))
+    running = asyncio.create_task(server.serve(sockets=[listener]))
+    # The socket listens already: whoever comes before the server has begun waits there.
+    reader, writer = await asyncio.open_connection(*listener.getsockname())
+    try:
+        async with asyncio.timeout(20):
+            yield reader, writer
+    finally:
+        writer.close()
+        server.should_exit = True
+        await running
 
 
 @pytest.mark.django_db(databases="__all__", transaction=True)
@@ -207,13 +242,36 @@ class TestRoute:
 
     async def test_a_wrong_key_or_host_is_refused(self, send, settings):
         assert (await send(json=[ROW], headers={"host": "evil.example"}))[0] == 400
-        server = settings.CONFIGURATION.server.model_copy(update={"api_key": SecretStr("s3cret")})
-        master = settings.CONFIGURATION.master.model_copy(update={"admin_api_key": SecretStr("adm1n")})
-        settings.CONFIGURATION = settings.CONFIGURATION.model_copy(
-            update={"server": server, "master": master}
-        )
+        locked(settings)
         assert await send(json=[ROW], headers={"X-API-Key": "adm1n"}) == (401, "unauthorized")
         assert (await send(json=[ROW], headers={"X-API-Key": "s3cret"}))[0] == 200
+
+    async def test_who_is_refused_is_told_so_before_the_body_is_read(self, settings):
+        locked(settings)
+        answer = []
+
+        async def receive():
+            raise AssertionError("the body was asked for")
+
+        async def keep(message):
+            answer.append(message)
+
+        headers = [(b"host", b"localhost"), (b"x-api-key", b"guessed"), (b"content-length", b"9000000")]
+        scope = {"type": "http", "method": "POST", "path": "/api/feedback", "headers": headers}
+        await application(scope, receive, keep)
+        assert (answer[0]["status"], answer[1]["body"]) == (401, b"unauthorized")
+
+    async def test_after_a_refusal_the_rest_of_the_body_is_thrown_away_and_the_connection_goes_on(
+        self, settings
+    ):
+        locked(settings)
+        body = json.dumps([ROW]).encode()
+        async with served(application) as (reader, writer):
+            writer.write(request_head("guessed", 300_000) + b"x" * 100_000)
+            assert (await reader.readuntil(b"unauthorized")).startswith(b"HTTP/1.1 401 ")
+            writer.write(b"x" * 200_000 + request_head("s3cret", len(body)) + body)
+            assert (await reader.readuntil(b'{"RowAffected":1}')).startswith(b"HTTP/1.1 200 ")
+        serve.forget()
 
     async def test_a_body_over_the_limit_is_refused(self, send, settings):
         settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 2**20
