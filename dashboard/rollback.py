@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from dashboard import activation, active
+from dashboard import activation, active, drafts
 from dashboard.errors import NotFound
 from dashboard.models import Activation
 
@@ -15,7 +15,8 @@ from dashboard.models import Activation
 def roll_back(activation_id: int, author: str) -> Activation:
     """Undo the newest activation.
 
-    With nothing active before it, the configuration file rules again.
+    With nothing active before it, the configuration file rules again. A flow that was deleted since comes back
+    with its version: whoever rolls back is in a hurry, and what answers has to be in the list of flows.
 
     Raises:
         NotFound: there was no such activation.
@@ -23,10 +24,14 @@ def roll_back(activation_id: int, author: str) -> Activation:
         Blocked: what was active before cannot be activated any more, say because an endpoint is gone.
     """
     with transaction.atomic():
-        entry = Activation.objects.select_related("previous").filter(pk=activation_id).first()
+        entry = Activation.objects.select_related("previous__flow").filter(pk=activation_id).first()
         if entry is None:
             raise NotFound(f"There was no activation {activation_id}")
         before = entry.previous
         if before is not None:
-            return activation.activate(before.flow_id, before.number, "", author, takes_back=entry)
+            note = ""
+            if before.flow.deleted_at is not None:
+                note = f"{before.flow.name} had been deleted and is back"
+                drafts.undelete(before.flow_id)
+            return activation.activate(before.flow_id, before.number, note, author, takes_back=entry)
         return active.reset(author, takes_back=entry)

@@ -52,6 +52,26 @@ def test_the_other_flow_that_was_active_comes_back(flow):
     assert (active_version().flow, active_version().number) == (flow, 2)
 
 
+def test_a_flow_that_was_deleted_since_comes_back_with_its_version(flow):
+    other = drafts.create("Other", POPULAR, "ada")
+    activate(other.pk, None, "", "ada")
+    drafts.delete(flow.pk, "ada")
+    done = roll_back(newest().pk, "ada")
+    assert (active_version().flow, active_version().number) == (drafts.find(flow.pk), 2)
+    assert done.note == "Home had been deleted and is back"
+
+
+def test_a_deleted_flow_stays_deleted_when_its_version_may_not_come_back(flow):
+    other = drafts.create("Other", POPULAR, "ada")
+    activate(other.pk, None, "", "ada")
+    FlowVersion.objects.filter(flow=flow).update(text='{"nodes": [], "edges": []}')
+    drafts.delete(flow.pk, "ada")
+    with pytest.raises(Blocked):
+        roll_back(newest().pk, "ada")
+    with pytest.raises(NotFound):
+        drafts.find(flow.pk)
+
+
 def test_with_nothing_active_before_the_configuration_file_rules_and_that_too_is_taken_back():
     flow = drafts.create("Home", POPULAR, "ada")
     first = activate(flow.pk, None, "", "ada")
