@@ -132,11 +132,12 @@ def _read_run(delimiter: str, lines: list[str], matcher: Matcher) -> list[Mentio
 
 
 def _split(delimiter: str, line: str) -> list[str] | None:
+    """The cells of a row, at least one; None for a ruler and for a bar that stands alone."""
     if delimiter == "|":
         if "--" in line and set(line) <= _RULER:
             return None
         cells = [cell.strip().replace("\\|", "|") for cell in _PIPE.split(line)]
-        return cells[not cells[0] : len(cells) - (not cells[-1])]
+        return cells[not cells[0] : len(cells) - (not cells[-1])] or None
     if '"' not in line or len(line) > csv.field_size_limit():
         return [cell.strip() for cell in line.split(delimiter)]
     return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))]

@@ -117,6 +117,8 @@ def test_json_in_every_shape(text, expected):
         ('c,"first\nsecond"\nb,"third"', "cb"),
         ("| rank | id |\n|------|:--:|\n| 1 | **c** |\n| 2 | `b` |", "cb"),
         ("| id |\n|----|\n| c |\n| a |", "ca"),
+        ("| c |\n|\n| b |", "cb"),
+        ("c|b\n|", "cb"),
         ("rank,id\n2,a\n1,c", "ca"),
         ("c,b,a", "cba"),
         ("c, b\na", "cba"),
