@@ -1,13 +1,17 @@
 """Gorse's endpoints that put a question to the default endpoint: a bare prompt, or a chat in OpenAI's form.
 
 The answer is sent on as it comes. What is asked is paid for like any other, so it takes an editor or the
-administrator's key; whoever closes the connection ends the call upstream.
+administrator's key; whoever closes the connection ends the call upstream. A call that fails on the way can
+change no status any more: the last thing that is sent then says why, in text as the last line, in OpenAI's
+form as an event that a program can tell from the answer.
 """
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -24,6 +28,7 @@ from dashboard.outside import asking
 from recflow.errors import RecflowError
 from recflow.llm.chat import ChatOptions, ChatResult
 
+logger = logging.getLogger(__name__)
 router = Router(tags=["dashboard"])
 #: Roles are in the database, and these wait for others.
 may_ask = sync_to_async(edit)
@@ -78,8 +83,7 @@ async def chat(request: HttpRequest) -> HttpResponse:
     if not prompt.strip():
         raise BadRequest("The body has to be the prompt, and it is empty")
     parts = await _begun(asking.streamed([{"role": "user", "content": prompt}]))
-    texts = (part.encode("utf-8", "replace") async for part in parts if isinstance(part, str))
-    return StreamingHttpResponse(texts, content_type=_TEXT, headers=_AT_ONCE)
+    return StreamingHttpResponse(_texts(parts), content_type=_TEXT, headers=_AT_ONCE)
 
 
 @router.post("/chat/completions", auth=may_ask)
@@ -110,33 +114,52 @@ def _within_limit(raw: bytes) -> bytes:
     return raw
 
 
-async def _begun(parts: AsyncIterator[str | ChatResult]) -> AsyncIterator[str | ChatResult]:
+async def _begun(parts: AsyncGenerator[str | ChatResult, None]) -> AsyncGenerator[str | ChatResult, None]:
     """The same parts, once the first is there: what fails before it is still told by a status."""
     first = await anext(parts)
 
-    async def all_of_it() -> AsyncIterator[str | ChatResult]:
-        try:
+    async def all_of_it() -> AsyncGenerator[str | ChatResult, None]:
+        async with aclosing(parts):
             yield first
             async for part in parts:
                 yield part
-        finally:
-            await parts.aclose()
 
     return all_of_it()
 
 
-async def _events(head: dict[str, Any], parts: AsyncIterator[str | ChatResult]) -> AsyncIterator[bytes]:
+async def _texts(parts: AsyncGenerator[str | ChatResult, None]) -> AsyncIterator[bytes]:
+    """The text; Gorse, too, ends one that broke off with a line that says why."""
+    async with aclosing(parts):
+        try:
+            async for part in parts:
+                if isinstance(part, str):
+                    yield part.encode("utf-8", "replace")
+        except RecflowError as error:
+            _note_broken(error)
+            yield f"\n\n[The answer broke off here: {error.message}]\n".encode("utf-8", "replace")
+
+
+async def _events(
+    head: dict[str, Any], parts: AsyncGenerator[str | ChatResult, None]
+) -> AsyncIterator[bytes]:
     """Server-sent events as OpenAI's clients read them; a failure on the way is an event too."""
     head = head | {"object": "chat.completion.chunk"}
-    try:
-        async for part in parts:
-            if isinstance(part, str):
-                yield _event(head | {"choices": [_piece({"role": "assistant", "content": part}, None)]})
-            else:
-                yield _event(head | {"choices": [_piece({}, _finish(part))]} | _facts(part))
-    except RecflowError as error:
-        yield _event({"error": {"message": error.message, "type": type(error).__name__}})
+    async with aclosing(parts):
+        try:
+            async for part in parts:
+                if isinstance(part, str):
+                    yield _event(head | {"choices": [_piece({"role": "assistant", "content": part}, None)]})
+                else:
+                    yield _event(head | {"choices": [_piece({}, _finish(part))]} | _facts(part))
+        except RecflowError as error:
+            _note_broken(error)
+            yield _event({"error": {"message": error.message, "type": type(error).__name__}})
     yield b"data: [DONE]\n\n"
+
+
+def _note_broken(error: RecflowError) -> None:
+    """The log of requests says 200, for that is what went out first."""
+    logger.warning("An answer of the default endpoint broke off: %s", error.message)
 
 
 def _event(document: dict[str, Any]) -> bytes:

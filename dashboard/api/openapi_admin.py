@@ -11,6 +11,7 @@ from dashboard.api.openapi_schemas import ref, rows
 _OBJECT: Schema = {"type": "object"}
 _OBJECTS: Schema = {"type": "array", "items": _OBJECT}
 _TEXT: Schema = {"type": "string"}
+_ANSWER: Schema = _TEXT | {"description": "One that breaks off ends with a line that says why."}
 _TEXTS: Schema = {"type": "array", "items": _TEXT}
 _BYTES: Schema = {"type": "string", "contentMediaType": "application/octet-stream"}
 _FILE: Schema = {"type": "object", "required": ["file"], "properties": {"file": _BYTES}}
@@ -85,7 +86,7 @@ ADMIN_OPERATIONS: tuple[Operation, ...] = (
         "/chat",
         "trying out",
         "What the default endpoint answers to a prompt; its text as it comes",
-        _TEXT,
+        _ANSWER,
         answer_type="text/plain",
         body={"type": "string", "minLength": 1, "maxLength": 200_000},
         body_type="text/plain",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from time import perf_counter
 
 from dashboard.errors import BadRequest
@@ -78,7 +78,7 @@ async def answer(
 
 async def streamed(
     messages: Sequence[Message], options: ChatOptions = PLAIN, *, model: str = ""
-) -> AsyncIterator[str | ChatResult]:
+) -> AsyncGenerator[str | ChatResult, None]:
     """Pieces of the text as they come, and at the end the whole answer; raises as ``answer``.
 
     Whoever stops listening ends the call upstream.

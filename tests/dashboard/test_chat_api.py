@@ -160,18 +160,33 @@ async def test_a_chat_in_openais_form_piece_by_piece(default, server, async_clie
     assert documents[-1]["usage"]["total_tokens"] == 9
 
 
-async def test_a_stream_that_breaks_is_not_begun_again_and_says_so(default, server, async_client):
-    def handler(exchange):
-        exchange.head(200, {"Content-Type": "text/event-stream", "Content-Length": "9999"})
-        exchange.write(b"data: " + json.dumps(event("Hel")).encode() + b"\n\n")
-        exchange.close()
+def breaking(exchange):
+    """One piece of an answer, and then the connection is gone."""
+    exchange.head(200, {"Content-Type": "text/event-stream", "Content-Length": "9999"})
+    exchange.write(b"data: " + json.dumps(event("Hel")).encode() + b"\n\n")
+    exchange.close()
 
-    server.script(CHAT, handler)
+
+async def test_a_stream_that_breaks_is_not_begun_again_and_says_so(default, server, async_client, caplog):
+    server.script(CHAT, breaking)
     answer = await post(async_client, "/api/chat/completions", {"messages": HELLO, "stream": True})
     first, failed, _, _ = (await text_of(answer)).split("\n\n")
     assert '"content":"Hel"' in first
     assert "broke the connection" in json.loads(failed.removeprefix("data: "))["error"]["message"]
     assert server.count(CHAT) == 1
+    assert "An answer of the default endpoint broke off" in caplog.text
+
+
+async def test_a_text_that_breaks_off_ends_with_a_line_that_says_why(default, server, async_client, caplog):
+    server.script(CHAT, breaking)
+    answer = await post(async_client, "/api/chat", "Say hello")
+    said, _, why = (await text_of(answer)).partition("\n\n")
+    assert (answer.status_code, said) == (200, "Hel")
+    assert why.startswith("[The answer broke off here: ")
+    assert why.endswith("]\n")
+    assert "broke the connection" in why
+    assert "An answer of the default endpoint broke off" in caplog.text
+    assert (await logged()).status == "failed"
 
 
 async def test_an_answer_over_the_cap_is_ended(default, server):
