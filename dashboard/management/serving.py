@@ -10,6 +10,8 @@ from typing import Any
 import uvicorn
 from django.core.management.base import CommandError
 
+from dashboard.management.heads import BoundedHeads
+
 #: Seconds that requests in flight get when the server is told to stop.
 GRACE_S = 5
 
@@ -46,6 +48,7 @@ def serve(listener: socket.socket, *, behind_proxy: bool, app: Any = "recflow.as
         access_log=False,
         proxy_headers=behind_proxy,
         server_header=False,
+        http=BoundedHeads,
         timeout_graceful_shutdown=GRACE_S,
         ws_max_size=4 * 2**20,
     )
