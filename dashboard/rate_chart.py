@@ -60,7 +60,7 @@ def draw(days: list[dict[str, Any]], versions: list[dict[str, Any]]) -> Chart:
     return Chart(
         ticks=[{"y": y(tick), "text": f"{tick * 100:.{digits}f} %"} for tick in ticks],
         labels=[
-            {"x": x(place), "text": f"{date.fromisoformat(day['date']):%d %b}"}
+            {"x": x(place), "text": _day(date.fromisoformat(day["date"]))}
             for place, day in enumerate(days)
             if (len(days) - 1 - place) % every == 0
         ],
@@ -83,7 +83,7 @@ def draw(days: list[dict[str, Any]], versions: list[dict[str, Any]]) -> Chart:
                 "x": round(LEFT + place * step, 1),
                 "text": f"v{version['version']}",
                 "title": f"{version['flow_name']}, version {version['version']}, live since "
-                f"{version['since']:%d %b %Y, %H:%M}",
+                f"{_day(version['since'])} {version['since']:%Y, %H:%M}",
             }
             for version in versions
             if 0 <= (place := (version["since"] - first).total_seconds() / 86_400) <= len(days)
@@ -116,6 +116,11 @@ def _unbroken(days: list[dict[str, Any]]) -> list[list[int]]:
 
 def _path(points: list[tuple[float, float]]) -> str:
     return "M" + "L".join(f"{x} {y}" for x, y in points)
+
+
+def _day(moment: date) -> str:
+    """1 Mar, as everywhere else."""
+    return f"{moment.day} {moment:%b}"
 
 
 def _title(day: dict[str, Any]) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django import template
 from django.utils import timezone
-from django.utils.timesince import timesince
 
 from dashboard.views.columns import column
 
@@ -33,6 +32,11 @@ def score(value: float | None) -> str:
 
 @register.filter
 def ago(moment: datetime) -> str:
-    """The time since then in its largest unit."""
-    now = timezone.now()
-    return "just now" if now - moment < timedelta(minutes=1) else f"{timesince(moment, now, depth=1)} ago"
+    """The time since then in its largest unit that tells something; static/js/lib/times.js says the same."""
+    seconds = (timezone.now() - moment).total_seconds()
+    if seconds < 5:
+        return "just now"
+    for unit, size, until in (("s", 1, 90), ("min", 60, 90 * 60), ("h", 3600, 36 * 3600)):
+        if seconds < until:
+            return f"{seconds / size:.0f} {unit} ago"
+    return f"{seconds / 86_400:.0f} days ago"

@@ -36,6 +36,7 @@ def items(request: HttpRequest) -> HttpResponse:
         "category": category,
         "categories": sorted(snapshot.items.category_names)[:SHOWN_CATEGORIES],
         "page": found,
+        "n_items": snapshot.n_items,
         "rows": [(item, count, moment(item.time_us)) for item, count in zip(found.rows, counts, strict=True)],
     }
     return render(request, "items.html", context)

@@ -12,7 +12,7 @@ from dashboard.active import active_flow
 from dashboard.catalogue import browsing, reading
 from dashboard.errors import NotFound
 from dashboard.moments import moment
-from dashboard.store import now_us
+from dashboard.store import now_us, store
 from dashboard.views.asked import page_number
 from dashboard.views.columns import column
 from dashboard.views.labels import labels_text
@@ -33,7 +33,7 @@ _BY_ITEMS = Node(id="similar", type="user-to-user", name="items liked")
 def users(request: HttpRequest) -> HttpResponse:
     prefix = request.GET.get("q", "")
     found = browsing.users_beginning_with(prefix, page_number(request))
-    return render(request, "users.html", {"q": prefix, "page": found})
+    return render(request, "users.html", {"q": prefix, "page": found, "n_users": store.snapshot().n_users})
 
 
 @page

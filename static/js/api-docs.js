@@ -31,7 +31,7 @@ function card(description, operation) {
   const details = element("details", "operation");
   const head = element("summary");
   head.append(
-    element("span", "operation-method", operation.method.toUpperCase()),
+    element("span", `operation-method is-${operation.method}`, operation.method.toUpperCase()),
     element("span", "operation-path", operation.path),
     element("span", "operation-summary", operation.summary),
   );

@@ -1,5 +1,6 @@
 /** The list of flows: open, rename, duplicate, archive with undo, and start a new one from a template. */
 import { createApi } from "./lib/api.js";
+import { dateTime } from "./lib/times.js";
 
 const page = JSON.parse(document.getElementById("page-data").textContent);
 const api = createApi(page.api);
@@ -60,8 +61,7 @@ function row(flow) {
 }
 
 function about({ author, updated_at: at, latest_version: version, archived }) {
-  const when = new Date(at).toLocaleString([], { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
-  return [archived && "Archived", version ? `${version} version${version === 1 ? "" : "s"}` : "no version yet", `changed ${when}`, author && `by ${author}`].filter(Boolean).join(" · ");
+  return [archived && "Archived", version ? `${version} version${version === 1 ? "" : "s"}` : "no version yet", `changed ${dateTime(at)}`, author && `by ${author}`].filter(Boolean).join(" · ");
 }
 
 /** The live flow can be neither archived nor deleted; whoever tries is told why by the server. */

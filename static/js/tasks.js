@@ -112,7 +112,7 @@ function stateOf({ state, cancel_asked: isStopping, pause_asked: isResting }) {
 
 function about(job) {
   const { state, text, share, created_at: asked, started_at: began, finished_at: ended } = job;
-  if (state === "queued") return `since ${ago(asked)}`;
+  if (state === "queued") return `asked ${ago(asked)}`;
   const far = `${Math.round(share * 100)} %`;
   if (state === "running") return [far, text, ...madeOf(job), duration(began, Date.now())].filter(Boolean).join(" · ");
   if (state === "paused") return [far, text, ...madeOf(job), "goes on where it stopped"].filter(Boolean).join(" · ");
@@ -122,8 +122,8 @@ function about(job) {
 /** What a job has made, how fast, how long that will still take, and what it has cost. */
 function madeOf({ state, made, of, unit, rate, cost, cost_unknown: unpriced, currency }) {
   if (!made && !cost && !unpriced) return [];
-  const count = `${made.toLocaleString()}${of ? ` of ${of.toLocaleString()}` : ""} ${unit}`;
-  const speed = rate ? `${rate >= 10 ? Math.round(rate).toLocaleString() : rate}/s` : "";
+  const count = `${made.toLocaleString("en")}${of ? ` of ${of.toLocaleString("en")}` : ""} ${unit}`;
+  const speed = rate ? `${rate >= 10 ? Math.round(rate).toLocaleString("en") : rate}/s` : "";
   const left = state === "running" && rate && of > made ? `about ${duration(0, ((of - made) / rate) * 1000)} left` : "";
   const paid = unpriced ? "cost unknown: the model has no price in Settings" : cost ? `${cost.toFixed(cost < 1 ? 4 : 2)} ${currency} so far` : "";
   return [state === "done" ? "" : count, speed, left, state === "done" ? paid.replace(" so far", "") : paid];
@@ -140,7 +140,7 @@ function jobActions({ id, state, title, can_pause: canPause, cancel_asked: isSto
 
 function modelRow({ key, job_key: jobKey, label, about: words, versions, period_s: period }, live) {
   const item = row(label, words, live, jobKey, versions.length ? [] : [["Not trained", "is-waiting"]], () => start({ kind: "fit", model: key }), "Train now");
-  item.append(element("span", "job-text", `trained again after ${Math.round(period / 60)} min when feedback changed`));
+  item.append(element("span", "job-text", `Trained again after ${Math.round(period / 60)} min when feedback changed`));
   if (versions.length) item.append(versionTable(label, versions));
   return item;
 }
@@ -154,7 +154,7 @@ function versionTable(label, versions) {
   for (const version of versions) {
     const line = element("tr", "");
     const values = metrics.map((name) => version.metrics.find((metric) => metric.label === name)?.value.toFixed(3) ?? "–");
-    line.append(...[ago(version.fitted_at * 1000), `${version.seconds.toFixed(1)} s`, ...values].map((text) => element("td", "", text)), element("td", "is-optional", version.n_positive.toLocaleString()));
+    line.append(...[ago(version.fitted_at * 1000), `${version.seconds.toFixed(1)} s`, ...values].map((text) => element("td", "", text)), element("td", "is-optional", version.n_positive.toLocaleString("en")));
     body.append(line);
   }
   const top = element("thead", "");
@@ -166,14 +166,14 @@ function versionTable(label, versions) {
 
 function listsRow({ version, count, made_at: at, job_key: key }, live) {
   const item = row("Prepared lists", `version ${version}`, live, key, [], () => start({ kind: "lists" }), "Refresh now");
-  item.append(element("span", "job-text", count ? `${count.toLocaleString()} lists, the newest ${ago(at * 1000)}` : "none yet: requests are answered by running the flow"));
+  item.append(element("span", "job-text", count ? `${count.toLocaleString("en")} lists, the newest ${ago(at * 1000)}` : "None yet: requests are answered by running the flow"));
   return item;
 }
 
 function snapshotRow(jobs, live) {
   const last = jobs.find((job) => job.kind === "snapshot" && job.state === "done");
   const item = row("Snapshot of the data", "", live, "snapshot", [], () => start({ kind: "snapshot" }), "Refresh now");
-  item.append(element("span", "job-text", last ? `${last.text} · ${ago(last.finished_at)}` : "made when it is needed"));
+  item.append(element("span", "job-text", last ? `${last.text} · ${ago(last.finished_at)}` : "Made when it is needed"));
   return item;
 }
 

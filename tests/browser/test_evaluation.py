@@ -171,6 +171,10 @@ def test_two_runs_are_laid_side_by_side(open_editor):
     )
     assert cells[:2] == ["Popularity", "1"]
     assert abs(difference - (one - other)) < 0.0016  # each is rounded to three places
+    page.page.reload()
+    main.get_by_text("Their seeds differ").wait_for()
+    page.row(numbers[1]).locator("input[type=checkbox]").uncheck()
+    page.page.wait_for_url(re.compile(rf"#{numbers[0]}$"))
 
 
 def test_a_run_is_cancelled_from_the_list(open_editor):

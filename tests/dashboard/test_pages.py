@@ -339,7 +339,7 @@ def test_a_recommender_is_asked_by_itself(shop):
 def test_a_list_that_asks_other_machines_is_only_made_on_request(shop, monkeypatch):
     activate(drawing())
     monkeypatch.setattr("dashboard.flow_lists.nodes_that_wait", lambda flow: ["shop API"])
-    assert "shop API asks other machines" in (unasked := words(get(shop, "/user?id=ann")))
+    assert "“shop API” asks other machines" in (unasked := words(get(shop, "/user?id=ann")))
     assert "Made this moment" not in unasked
     assert "Made this moment" in words(shop.post("/user?id=ann").content.decode())
 

@@ -1,11 +1,14 @@
-"""Numbers that stand below each other on a page."""
+"""Numbers and moments as pages write them."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from math import inf, nan
 
 import pytest
+from django.utils import timezone
 
+from dashboard.templatetags.figures import ago
 from dashboard.views.columns import column
 
 
@@ -26,3 +29,13 @@ from dashboard.views.columns import column
 )
 def test_points_stand_below_each_other(values, shown):
     assert column(values) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(2, "just now"), (40, "40 s ago"), (600, "10 min ago"), (7200, "2 h ago"), (36 * 3600, "2 days ago")],
+)
+def test_a_moment_is_told_as_the_scripts_tell_it(monkeypatch, seconds, shown):
+    now = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    assert ago(now - timedelta(seconds=seconds)) == shown

@@ -1,4 +1,5 @@
 /** Where the marks of a chart stand: pure arithmetic, no DOM. Every chart is a box of pixels with y growing down. */
+import { dayOfMonth } from "../lib/times.js";
 
 const PAD = { left: 44, right: 12, top: 14, bottom: 40 };
 const GROUP_GAP = 0.22;
@@ -76,7 +77,7 @@ export function layoutDays(days, marks, { width, height }) {
     points,
     lines: unbroken(points),
     marks: marks.map((mark) => ({ ...mark, x: plot.left + ((Date.parse(mark.since) - first) / 86400000) * step })).filter((mark) => mark.x >= plot.left && mark.x <= plot.right),
-    labels: points.filter((_, place) => place % every === 0).map((point) => ({ x: point.x, y: plot.bottom + 18, text: point.date.slice(5) })),
+    labels: points.filter((_, place) => place % every === 0).map((point) => ({ x: point.x, y: plot.bottom + 18, text: dayOfMonth(point.date) })),
     ticks: scale.ticks.map((tick) => ({ y: y(tick), value: tick })),
   };
 }

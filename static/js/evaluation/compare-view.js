@@ -1,4 +1,5 @@
 /** Two measurements of rankers side by side. */
+import { dateTime } from "../lib/times.js";
 import { make, table } from "./elements.js";
 import { plain, signed, withInterval } from "./numbers.js";
 import { caveats, compareReports } from "./reports.js";
@@ -8,7 +9,7 @@ export function compareView(one, other) {
   if (!one.report?.rows || !other.report?.rows) return { element: make("article", {}, title, make("p.message", {}, "Only finished measurements of rankers can be laid side by side.")) };
   const warnings = caveats(one.report, other.report);
   const rows = compareReports(one.report, other.report);
-  const head = (run) => `${run.title} (${new Date(run.created_at).toLocaleString([], { dateStyle: "short", timeStyle: "short" })}, seed ${run.settings.seed}, n = ${run.report.users})`;
+  const head = (run) => `${run.title} (${dateTime(run.created_at)}, seed ${run.settings.seed}, n = ${run.report.users})`;
   const columns = [
     { label: "Ranker" }, { label: "Shots", isNumber: true },
     { label: "A", title: head(one), isNumber: true }, { label: "B", title: head(other), isNumber: true },

@@ -1,4 +1,5 @@
 /** How people take what is live: the positive feedback rate by day and by active version. */
+import { dateTime } from "../lib/times.js";
 import { make, table } from "./elements.js";
 import { counted, percent } from "./numbers.js";
 import { dayChart } from "./svg.js";
@@ -18,7 +19,7 @@ export function onlineView(found) {
 }
 
 function draw(figure, { days, versions }) {
-  const marks = versions.map((version) => ({ since: version.since, label: `v${version.version}`, title: `${version.flow_name}, version ${version.version}, live since ${new Date(version.since).toLocaleString()}` }));
+  const marks = versions.map((version) => ({ since: version.since, label: `v${version.version}`, title: `${version.flow_name}, version ${version.version}, live since ${dateTime(version.since)}` }));
   figure.replaceChildren(
     dayChart(days, marks, { width: Math.max(280, figure.clientWidth), height: 240 }),
     make("figcaption.chart-caption", {}, "By the day (UTC) on which a user first met an item, with 95 % intervals. Recent days may still rise.")
@@ -30,7 +31,7 @@ function versionTable(versions) {
   const columns = [{ label: "Version" }, { label: "Live since" }, { label: "Seen", isNumber: true }, { label: "Liked", isNumber: true }, { label: "Rate", isNumber: true }, { label: "95 % interval", isNumber: true }];
   const rows = [...versions].reverse().map((version) => make("tr", {},
     make("th", { scope: "row" }, `${version.flow_name}, version ${version.version}`),
-    make("td", {}, new Date(version.since).toLocaleString([], { dateStyle: "medium", timeStyle: "short" })),
+    make("td", {}, dateTime(version.since)),
     make("td.is-number", {}, version.seen.toLocaleString("en")),
     make("td.is-number", {}, version.positive.toLocaleString("en")),
     make("td.is-number", {}, percent(version.rate)),

@@ -1,4 +1,5 @@
 /** Every run that is kept, newest first: its state, how far it is, and boxes to lay two side by side. */
+import { dateTime } from "../lib/times.js";
 import { make } from "./elements.js";
 import { counted } from "./numbers.js";
 
@@ -14,6 +15,7 @@ export function runList(element, owner) {
 
   function draw(runs, chosen) {
     const open = Array.isArray(chosen) ? chosen : [];
+    if (open.length > 1) picked = open; // what is laid side by side is ticked, however one came to it
     const focused = element.contains(document.activeElement) ? document.activeElement.dataset.key : null;
     element.replaceChildren(...(runs.length ? runs.map((run) => row(run, open, runs, chosen)) : [make("li.empty-hint", {}, "Nothing measured yet.")]));
     if (focused) element.querySelector(`[data-key="${focused}"]`)?.focus();
@@ -35,7 +37,8 @@ export function runList(element, owner) {
     const box = make("input", { type: "checkbox", checked: picked.includes(run.id), ariaLabel: `Compare ${run.title}`, title: "Compare two: tick both", data: { key: `pick-${run.id}` } });
     box.addEventListener("change", () => {
       picked = box.checked ? [...picked, run.id].slice(-2) : picked.filter((id) => id !== run.id);
-      if (picked.length === 2) owner.onCompare(picked);
+      const isCompared = Array.isArray(chosen) && chosen.length > 1 && chosen.includes(run.id);
+      if (picked.length === 2 || isCompared) owner.onCompare(picked);
       else draw(runs, chosen);
     });
     return box;
@@ -47,7 +50,7 @@ export function progressBar(run) {
 }
 
 function about(run) {
-  const when = new Date(run.created_at).toLocaleString([], { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+  const when = dateTime(run.created_at);
   const { users, shots } = run.settings;
   const size = users ? counted(users, "user") : "all users";
   const depth = shots ? `${shots.join(", ")} ${shots.length === 1 && shots[0] === 1 ? "shot" : "shots"}` : "";

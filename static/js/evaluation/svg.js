@@ -34,6 +34,7 @@ export function barChart({ groups, series, k, description }, size) {
 export function changeChart(rows, { width, description }) {
   const chart = layoutChanges(rows, { width, labelWidth: Math.min(170, width * 0.34) });
   const end = chart.height - 28;
+  const digits = chart.ticks.every((tick) => Number.isInteger(Number((tick.value * 100).toFixed(6)))) ? 0 : 1;
   return root({ width, height: chart.height }, "Change of NDCG without each recommender", description, [
     ...chart.ticks.map((tick) => svg("line", { class: "grid", x1: tick.x, x2: tick.x, y1: 0, y2: end })),
     svg("line", { class: "axis", x1: chart.zero, x2: chart.zero, y1: 0, y2: end }),
@@ -42,7 +43,7 @@ export function changeChart(rows, { width, description }) {
       svg("text", { class: "row-label", x: 0, y: row.y + 4 }, row.label),
       svg("rect", { class: "bar-fill", x: row.x, y: row.y - 7, width: Math.max(row.width, 1), height: 14, rx: 2 }),
       ...(row.whisker ? [svg("path", { class: "whisker", d: `M${row.whisker.x1} ${row.y}H${row.whisker.x2}M${row.whisker.x1} ${row.y - 4}v8M${row.whisker.x2} ${row.y - 4}v8` })] : []))),
-    ...chart.ticks.map((tick) => svg("text", { class: "tick", x: tick.x, y: chart.height - 10, "text-anchor": "middle" }, signedPercent(tick.value, 0))),
+    ...chart.ticks.map((tick) => svg("text", { class: "tick", x: tick.x, y: chart.height - 10, "text-anchor": "middle" }, signedPercent(tick.value, digits))),
   ]);
 }
 

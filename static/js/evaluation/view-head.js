@@ -1,4 +1,5 @@
 /** The top of a measurement: what it was, on which data, with which seed, and its files. */
+import { dateTime } from "../lib/times.js";
 import { make } from "./elements.js";
 import { counted } from "./numbers.js";
 
@@ -12,7 +13,7 @@ export function viewHead(run, { api, onForget }, more = []) {
 
 function facts(run) {
   const { report } = run;
-  const when = new Date(run.finished_at ?? run.created_at).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+  const when = dateTime(run.finished_at ?? run.created_at);
   const data = report && `${counted(report.data.users, "user")}, ${counted(report.data.items, "item")}, ${counted(report.data.positive, "like")}`;
   return [
     report && `${counted(report.users, "user")} asked`, `seed ${run.settings.seed}`, data && `data: ${data}`, report && `version ${report.data.version.slice(0, 18)}`, when, run.author && `by ${run.author}`, report && `took ${report.seconds.toFixed(0)} s`,
