@@ -100,6 +100,15 @@ def test_the_view_does_not_move_under_the_pointer(open_editor, reader):
     editor.expect_all_in_view()
 
 
+def test_on_a_phone_the_node_comes_out_from_under_its_panel(open_editor):
+    editor = open_editor(**PHONE)
+    editor.click_node("popular")  # the lowest of the column
+    editor.by("inspector").wait_for()
+    editor.expect_stillness()
+    card, sheet = editor.node("popular").bounding_box(), editor.by("inspector").bounding_box()
+    assert card["y"] + card["height"] < sheet["y"]
+
+
 def test_running_for_nobody_puts_the_cursor_where_the_user_is_entered(open_editor):
     editor = open_editor(CHAIN, **PHONE)
     editor.click_node("source")

@@ -2,7 +2,7 @@
 import { useEffect } from "react";
 import { useNodesInitialized } from "@xyflow/react";
 import { CARD, centeredAt } from "./places.js";
-import { shownFlow } from "./state.js";
+import { hasRoom, shownFlow } from "./state.js";
 import { useEditor, useEditorState } from "./store.js";
 
 /** Room is left for what floats over the canvas: the run bar at the bottom. */
@@ -36,7 +36,8 @@ export function isWhole(screen, { width, height }) {
 export function mayShowWhole(screen) {
   const pane = document.querySelector(".react-flow");
   const { width, height } = screen.getNodesBounds(screen.getNodes());
-  return Math.min((pane.clientWidth - 72) / width, (pane.clientHeight - 112) / height) >= SMALLEST || pane.clientWidth < PHONE;
+  const zoom = Math.min((pane.clientWidth - 72) / width, (pane.clientHeight - 112) / height);
+  return !hasRoom() || zoom >= (pane.clientWidth >= PHONE ? SMALLEST : LEGIBLE);
 }
 
 /** How long the view glides to another place, in milliseconds. */

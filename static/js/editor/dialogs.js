@@ -30,7 +30,7 @@ function ConflictDialog() {
     setBusy(true);
     editor.settleConflict(choice).catch((error) => editor.refuse(error.message)).finally(() => setBusy(false));
   };
-  return html`<${Modal} title="The same fields were changed by two people" testId="conflict" onClose=${() => {}} wide
+  return html`<${Modal} title="The same fields were changed by two people" testId="conflict" mustDecide wide
     foot=${html`<button type="button" className="button" disabled=${busy} onClick=${() => settle("copy")}>Keep mine as a copy</button><span className="spacer" />
       <button type="button" className="button" disabled=${busy} onClick=${() => settle("theirs")}>Take theirs</button>
       <button type="button" className="button is-primary" disabled=${busy} onClick=${() => settle("mine")}>Keep mine</button>`}>

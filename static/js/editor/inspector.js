@@ -17,7 +17,7 @@ import { effectiveSettings, panelHints } from "./settings-schema.js";
 import { mayEdit, shownFlow } from "./state.js";
 import { useEditor, useEditorState } from "./store.js";
 import { TrainButton } from "./train-button.js";
-import { sentenceCase } from "./wording.js";
+import { fieldName, sentenceCase, shortValue } from "./wording.js";
 
 const TABS = [["settings", "Settings"], ["last-run", "Last run"], ["notes", "Notes"]];
 
@@ -84,6 +84,7 @@ function SettingsTab({ node, type, problems, editable, hints }) {
   const Panel = PANELS[hints.panel];
   const general = problems.filter((problem) => !problem.field);
   return html`
+    <${ComparedSettings} nodeId=${node.id} />
     <${FailingNote} nodeId=${node.id} />
     ${general.length > 0 && html`<ul className="problem-list">${general.map((problem) => html`<li key=${problem.message} className=${`problem is-${problem.severity}`}>${problem.message}</li>`)}</ul>`}
     ${type
@@ -101,6 +102,16 @@ function SettingsTab({ node, type, problems, editable, hints }) {
       <button type="button" className="button" onClick=${() => editor.duplicateSelected()}><${Icon} name="copy" size=${14} />Duplicate</button>
       <button type="button" className="button is-danger" onClick=${() => editor.deleteSelected()}><${Icon} name="trash" size=${14} />Delete</button>
     </div>`}`;
+}
+
+/** In a comparison: each value of this node that differs, old and new. */
+function ComparedSettings({ nodeId }) {
+  const comparison = useEditorState((state) => state.comparison);
+  const changes = comparison?.changes.changed.filter((change) => change.node_id === nodeId) ?? [];
+  if (changes.length === 0) return null;
+  return html`<section data-testid="compared-settings"><h3 className="field-label">What changed</h3>
+    <dl className="compared-settings">${changes.map(({ field, before, after }) => html`<div key=${field}><dt>${sentenceCase(fieldName(field))}</dt>
+      <dd>${before === undefined ? shortValue(before) : html`<del>${shortValue(before)}</del>`} → <ins>${shortValue(after)}</ins></dd></div>`)}</dl></section>`;
 }
 
 function NameField({ node, type, editable, problem }) {

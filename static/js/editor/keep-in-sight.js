@@ -1,17 +1,18 @@
 /**
- * The panel, the results and a smaller window take room from the canvas. What was seen whole stays whole, the node that
- * the panel is about stays in sight, and nothing moves under a hand: not while the pointer is down, and not between the
- * two clicks of a double-click.
+ * The panel, the results and a smaller window take room from the canvas; on a phone the panel lies over it. What was
+ * seen whole stays whole, the node that the panel is about stays in sight, and nothing moves under a hand: not while the
+ * pointer is down, and not between the two clicks of a double-click.
  */
 import { useEffect } from "react";
 import { isWhole, mayShowWhole, showFlow } from "./canvas-view.js";
 import { isSame } from "./equality.js";
 import { indexed } from "./flow-index.js";
 import { CARD } from "./places.js";
-import { shownFlow } from "./state.js";
+import { hasRoom, shownFlow } from "./state.js";
 import { useEditor, watch } from "./store.js";
 
 const MARGIN = 24;
+const RUN_BAR = 60; // what it covers at the bottom of the canvas
 const DOUBLE_CLICK_MS = 300;
 
 /** @param {{current: boolean}} fitted shows the view the flow as it was fitted, untouched since? */
@@ -29,33 +30,43 @@ export function useKeepInSight(screen, fitted) {
       if (now.width === size.width && now.height === size.height) return;
       change ??= { from: size, whole: isWhole(screen, size) };
       size = now;
-      pane.dataset.settling = "";
-      hand.whenStill(settle);
+      soon();
     });
 
+    function soon() {
+      pane.dataset.settling = "";
+      hand.whenStill(settle);
+    }
+
     function settle() {
-      const { from, whole } = change;
-      const state = store.get();
-      const node = nodeOfPanel(state);
-      const isNew = node !== null && !known.has(node.id); // it was just put where it is: all stays where it is
+      const node = nodeOfPanel(store.get());
+      if (change) makeUpFor(change, node);
+      if (node) panFromUnderSheet(screen, node, pane);
       change = null;
-      known = idsOf(state);
+      known = idsOf(store.get());
       delete pane.dataset.settling;
+    }
+
+    function makeUpFor({ from, whole }, node) {
+      const state = store.get();
+      const isNew = node !== null && !known.has(node.id); // it was just put where it is: all stays where it is
       const shrank = size.width < from.width || size.height < from.height;
       if (!shrank) return fitted.current && !isPanelWaiting(state) && showFlow(screen, { smoothly: true });
       const keepsWhole = (fitted.current || whole) && !isNew && mayShowWhole(screen);
       if (!keepsWhole) return node && panTo(screen, node, pane);
-      if (isWhole(screen, size)) return undefined;
+      if (isWhole(screen, { ...size, height: size.height - RUN_BAR })) return undefined;
       fitted.current = true;
       return showFlow(screen, { smoothly: true });
     }
 
     observer.observe(pane);
     const edits = edited(store, () => (fitted.current = false));
+    const panels = watch(store, (state) => nodeOfPanel(state)?.id ?? null, (nodeId) => nodeId && !hasRoom() && soon());
     return () => {
       observer.disconnect();
       hand.forget();
       edits();
+      panels();
     };
   }, [screen]);
 }
@@ -126,6 +137,17 @@ function nodeOfPanel(state) {
 /** A panel without a node is out of sight until the next one is selected: no reason to come closer for a moment. */
 function isPanelWaiting(state) {
   return state.panelOpen && nodeOfPanel(state) === null;
+}
+
+/** On a phone the panel is a sheet over the lower part of the canvas. */
+function panFromUnderSheet(screen, node, pane) {
+  const sheet = document.querySelector(".inspector");
+  if (hasRoom() || !sheet) return;
+  const { x, y, zoom } = screen.getViewport();
+  const top = node.position.y * zoom + y;
+  const room = sheet.getBoundingClientRect().top - pane.getBoundingClientRect().top - CARD.height * zoom - MARGIN;
+  const wanted = Math.max(MARGIN, Math.min(top, room));
+  if (wanted !== top) screen.setViewport({ x, y: y + wanted - top, zoom });
 }
 
 function panTo(screen, node, pane) {

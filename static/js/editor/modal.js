@@ -4,8 +4,8 @@ import { html } from "../lib/html.js";
 import { Icon } from "../lib/icons.js";
 import { useEditor } from "./store.js";
 
-/** Escape and the cross close it; `onClose` instead of closing when something has to be decided. */
-export function Modal({ title, wide, children, foot, testId, onClose }) {
+/** Escape and the cross close it, unless something has to be decided. */
+export function Modal({ title, wide, children, foot, testId, mustDecide = false }) {
   const { store } = useEditor();
   const element = useRef(null);
   useEffect(() => {
@@ -15,12 +15,11 @@ export function Modal({ title, wide, children, foot, testId, onClose }) {
   }, []);
   const close = (event) => {
     event?.preventDefault?.();
-    if (onClose) onClose();
-    else store.set({ dialog: null });
+    if (!mustDecide) store.set({ dialog: null });
   };
   return html`<dialog className=${`modal ${wide ? "is-wide" : ""}`} ref=${element} aria-labelledby="modal-title" data-testid=${testId} onCancel=${close}>
     <header className="modal-head"><h2 id="modal-title">${title}</h2>
-      <button type="button" className="icon-button" aria-label="Close" onClick=${close}><${Icon} name="close" /></button></header>
+      ${!mustDecide && html`<button type="button" className="icon-button" aria-label="Close" onClick=${close}><${Icon} name="close" /></button>`}</header>
     <div className="modal-body">${children}</div>
     ${foot && html`<footer className="modal-foot">${foot}</footer>`}
   </dialog>`;

@@ -42,7 +42,9 @@ export function Palette() {
 function Entry({ type }) {
   const editor = useEditor();
   const { types } = editor;
-  const reason = useEditorState((state) => (mayEdit(state) ? additionRefusal(shownFlow(state), type, types) : "This drawing is read-only."));
+  const editable = useEditorState(mayEdit);
+  const taken = useEditorState((state) => additionRefusal(shownFlow(state), type, types));
+  const reason = editable ? taken : "This drawing is read-only.";
   const add = () => {
     if (reason) return editor.refuse(reason);
     if (!hasRoom()) editor.store.set({ paletteOpen: false });
@@ -61,8 +63,7 @@ function Entry({ type }) {
     <span className="card-icon"><${TypeIcon} type=${type} size=${16} /></span>
     <span className="palette-words">
       <span className="palette-name">${type.label}</span>
-      <span className="palette-hint">${reason ?? sentenceCase(type.summary)}</span>
+      <span className="palette-hint">${(editable && taken) || sentenceCase(type.summary)}</span>
     </span>
   </button>`;
 }
-

@@ -100,7 +100,7 @@ export function createSaving(store, api, editing) {
     const rebase = (past) => merge(state.saved, past, theirs).flow;
     const common = { saved: theirs, revision, savedAt, saving: "idle", saveMessage: "", draftVersion: null };
     if (conflicts.length > 0) {
-      store.set({ saving: "conflict", conflict: { author, conflicts, merged: flow, common, rebase }, dialog: { kind: "conflict" } });
+      store.set({ saving: "conflict", conflict: { author, conflicts, merged: flow, common, rebase }, dialog: { kind: "conflict" }, toast: null });
       return;
     }
     store.set({ ...common, flow, history: mapDocuments(state.history, rebase) });
