@@ -218,7 +218,7 @@ def list_activations(
 ) -> list[dict[str, Any]]:
     entries = Activation.objects.select_related("version__flow", "previous__flow").order_by("-pk")
     if flow_id is not None:
-        entries = entries.filter(Q(version__flow=flow_id) | Q(previous__flow=flow_id))
+        entries = entries.filter(Q(version__flow__pk=flow_id) | Q(previous__flow__pk=flow_id))
     newest = activation.newest_activation()
     return [_activation(entry, newest) for entry in entries[:n]]
 

@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 from django.conf import settings
 from django.db import connections
 
+from dashboard.catalogue.reading import escaped
 from recflow.data.records import ItemRecord
 
 #: Rows on a page, and how many pages can be turned; further down a better search term helps more.
@@ -83,7 +84,7 @@ def items_matching(text: str, category: str = "", number: int = 1) -> Page[ItemR
     conditions, values = ["1 = 1"], []
     order = "item_id"
     if text:
-        part = f"%{_escaped(text.lower())}%"
+        part = f"%{escaped(text.lower())}%"
         conditions.append("(LOWER(item_id) LIKE %s ESCAPE '!' OR LOWER(comment) LIKE %s ESCAPE '!')")
         values += [part, part]
         order = "CASE WHEN LOWER(item_id) LIKE %s ESCAPE '!' THEN 0 ELSE 1 END, item_id"
@@ -107,7 +108,7 @@ def _begins_with(column: str, prefix: str) -> tuple[str, list[str]]:
         return "1 = 1", []
     if _connection().vendor == "sqlite":
         return f"{column} >= %s AND {column} < %s", [prefix, prefix + _LAST_CHARACTER]
-    return f"{column} LIKE %s ESCAPE '!'", [f"{_escaped(prefix)}%"]
+    return f"{column} LIKE %s ESCAPE '!'", [f"{escaped(prefix)}%"]
 
 
 def _page(rows: list[Row], number: int) -> Page[Row]:
@@ -122,12 +123,6 @@ def _offset(number: int) -> int:
 def _item(row: tuple) -> ItemRecord:
     categories = tuple(json.loads(row[2]) or ())
     return ItemRecord(row[0], bool(row[1]), categories, row[3], json.loads(row[4]), row[5])
-
-
-def _escaped(text: str) -> str:
-    for sign in ("!", "%", "_"):
-        text = text.replace(sign, f"!{sign}")
-    return text
 
 
 def _connection() -> Any:

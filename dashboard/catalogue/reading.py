@@ -24,6 +24,8 @@ WHERE f.user_number = u.number AND i.number = f.item_number AND t.number = f.typ
 """
 #: How each database finds a text in a text.
 _POSITION = {"sqlite": "instr", "postgresql": "strpos"}
+#: Characters of a text that are looked for; SQLite refuses patterns of 50,000 bytes.
+_LONGEST_LOOKED_FOR = 1_000
 
 
 def get_user(user_id: str) -> UserRecord | None:
@@ -204,7 +206,7 @@ def users_like(text: str, n: int) -> list[tuple[str, int]]:
     """Users whose id begins with a text, and how much feedback each gave."""
     return _query(
         f"{_COUNTED} FROM catalogue_user u WHERE u.user_id LIKE %s ESCAPE '!' ORDER BY u.user_id LIMIT %s",
-        [f"{_escaped(text)}%", n],
+        [f"{escaped(text)}%", n],
     )
 
 
@@ -232,7 +234,7 @@ def heavy_users(n: int) -> list[tuple[str, int]]:
 
 def items_like(text: str, n: int) -> list[ItemRecord]:
     """Items with a text in their id or title; those whose id begins with it come first."""
-    part = f"%{_escaped(text.lower())}%"
+    part = f"%{escaped(text.lower())}%"
     rows = _query(
         f"{_ITEM} WHERE LOWER(item_id) LIKE %s ESCAPE '!' OR LOWER(comment) LIKE %s ESCAPE '!' "
         "ORDER BY CASE WHEN LOWER(item_id) LIKE %s ESCAPE '!' THEN 0 ELSE 1 END, item_id LIMIT %s",
@@ -269,7 +271,9 @@ def _item(row: tuple) -> ItemRecord:
     return ItemRecord(row[0], bool(row[1]), categories, row[3], json.loads(row[4]), row[5])
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """A text as a part of a pattern for LIKE with ``ESCAPE '!'``; of a very long one, its beginning."""
+    text = text[:_LONGEST_LOOKED_FOR]
     for sign in ("!", "%", "_"):
         text = text.replace(sign, f"!{sign}")
     return text

@@ -203,6 +203,12 @@ def test_activating_the_draft_makes_it_a_version_and_records_who_did_it(editor, 
     assert oldest["previous"] is None
 
 
+def test_activations_of_a_flow_that_no_database_could_number_are_none(editor, flow):
+    send(editor, "post", f"/api/flows/{flow['id']}/activate", {})
+    assert len(editor.get(f"/api/activations?flow_id={flow['id']}").json()) == 1
+    assert editor.get(f"/api/activations?flow_id={10**20}").json() == []
+
+
 def test_activating_an_older_version_rolls_back(editor, flow):
     base = f"/api/flows/{flow['id']}"
     send(editor, "post", f"{base}/activate", {})

@@ -362,6 +362,15 @@ def test_items_are_found_by_title_in_any_case_and_by_category(shop):
     assert browsing.items_matching("", "kit").rows == []
 
 
+def test_what_is_longer_than_a_database_looks_for_is_found_by_its_beginning(browser):
+    title = "long " * 4_000
+    writing.put_items([ItemRecord("long", comment=title), ItemRecord("other", comment="l")])
+    for text in (title, title[:1_000] + "x" * 60_000):
+        assert [item.item_id for item in browsing.items_matching(text).rows] == ["long"]
+        assert [item.item_id for item in reading.items_like(text, 5)] == ["long"]
+        assert reading.users_like(text, 5) == []
+
+
 def test_an_item_whose_id_begins_with_the_text_comes_before_one_that_holds_it(browser):
     writing.put_items([ItemRecord("1", comment="tea pot"), ItemRecord("tea")])
     assert [item.item_id for item in browsing.items_matching("tea").rows] == ["tea", "1"]
