@@ -58,7 +58,7 @@ class BoundedHeads(HttpToolsProtocol):
         self._begin()
 
     def on_body(self, body: bytes) -> None:
-        self._in_head = False
+        self._end()
         super().on_body(body)
 
     def on_message_complete(self) -> None:

@@ -160,3 +160,16 @@ async def test_a_body_may_take_longer_than_its_head(monkeypatch):
         await asyncio.sleep(0.2)
         writer.write(b"b")
         assert (await reader.readuntil(b"2 bytes")).startswith(b"HTTP/1.1 200")
+
+
+async def test_so_may_a_chunk_whose_length_came_alone(monkeypatch):
+    monkeypatch.setattr(heads, "HEAD_S", 0.05)
+    config = Config(echo, ws="none", log_config=None)
+    config.load()
+    protocol, transport = BoundedHeads(config, ServerState(), {}), Written()
+    protocol.connection_made(transport)
+    protocol.data_received(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n")
+    protocol.data_received(b"a")
+    await asyncio.sleep(0.2)
+    assert not transport.is_closed
+    protocol.connection_lost(None)
