@@ -194,8 +194,9 @@ class _Session:
         self.budget.reserve(estimate.total, cost)
         try:
             result = await chat(self.endpoint, prompt.messages, options, timing=self.timing)
-        except ServiceError as error:
-            wasted = estimate.prompt * error.attempts
+        except BaseException as error:
+            # What was cancelled was probably under way, and a prompt that was sent is paid for.
+            wasted = estimate.prompt * (error.attempts if isinstance(error, ServiceError) else 1)
             self.budget.settle(estimate.total, cost, wasted, price.of(wasted, 0) if price else None)
             raise
         wasted = estimate.prompt * (len(result.attempts) - 1)
@@ -243,8 +244,11 @@ class _Session:
         )
 
     def failed(self, asked: Sequence[int], error: RecflowError) -> LlmRanking:
-        reason = error.kind if isinstance(error, ServiceError) else "template"
-        return self.done(asked, asked, set(), reason=reason, message=str(error), error=error)
+        return self.done(asked, asked, set(), reason=_reason(error), message=str(error), error=error)
+
+
+def _reason(error: RecflowError) -> str:
+    return error.kind if isinstance(error, ServiceError) else "template"
 
 
 def _completion(fields: dict[str, Any]) -> Completion:
@@ -303,15 +307,17 @@ async def _rank_in_windows(session: _Session, asked: list[int], size: int, step:
     order = list(asked)
     ranked: set[int] = set()
     reading = None
-    for start in window_starts(len(order), min(size, len(order)), step):
+    starts = window_starts(len(order), min(size, len(order)), step)
+    for done, start in enumerate(starts):
         window = order[start : start + size]
         try:
             reading = await session.ask_fitting(window)
-        except ServiceError as error:
+        except (SandboxError, ServiceError) as error:
             if not ranked:
                 raise
-            session.notes.append(f"The ranking stopped after {len(session.calls) - 1} windows.")
-            return session.done(asked, order, ranked, reason=error.kind, message=str(error), error=error)
+            session.notes.append(f"The ranking stopped after {done} of {len(starts)} windows.")
+            why = {"reason": _reason(error), "message": str(error), "error": error}
+            return session.done(asked, order, ranked, **why)
         placed = [window[place] for place in reading.order]
         order[start : start + size] = placed
         ranked.update(placed[: reading.n_ranked])
@@ -332,7 +338,7 @@ async def _rank_shuffled(session: _Session, asked: list[int]) -> LlmRanking:
             ranked.update(placed[: answer.n_ranked])
             if answer.n_ranked:
                 rankings.append(([place[position] for position in placed], answer.n_ranked))
-    errors = [answer for answer in answers if isinstance(answer, ServiceError)]
+    errors = [answer for answer in answers if isinstance(answer, RecflowError)]
     if len(errors) == len(answers):
         raise errors[0]
     if errors:
@@ -346,11 +352,11 @@ async def _rank_shuffled(session: _Session, asked: list[int]) -> LlmRanking:
     )
 
 
-async def _ask_caught(session: _Session, positions: Sequence[int]) -> Reading | ServiceError:
+async def _ask_caught(session: _Session, positions: Sequence[int]) -> Reading | RecflowError:
     """A call whose failure leaves its siblings running."""
     try:
         return await session.ask_fitting(positions)
-    except ServiceError as error:
+    except (SandboxError, ServiceError) as error:
         return error
 
 

@@ -1,11 +1,13 @@
 """Techniques of the chat ranker: what is asked, how answers become one order, what is kept and counted."""
 
+import asyncio
 import dataclasses
 import itertools
 import json
 
 import pytest
 
+from recflow.errors import SandboxLimit
 from recflow.llm import ranking as ranking_module
 from recflow.llm.aggregation import agreement, borda, window_starts
 from recflow.llm.budget import Limit
@@ -13,7 +15,7 @@ from recflow.llm.endpoint import Price
 from recflow.llm.prompts import DEFAULT_TEMPLATE, PromptTemplate
 from recflow.llm.ranking import rank_with_llm
 from recflow.llm.settings import LlmSettings
-from tests.scripted_server import json_reply, status
+from tests.scripted_server import hang, json_reply, status
 
 CHAT = "/v1/chat/completions"
 TEMPLATE = PromptTemplate("{% for i in items %}{{ i.ItemId }},{{ i.Comment }}\n{% endfor %}")
@@ -207,6 +209,35 @@ async def test_a_service_that_dies_between_windows_leaves_what_was_ranked(server
     assert ranking.order == (0, 1, 5, 4, 3, 2)
     assert (ranking.status, ranking.reason, server.count(CHAT)) == ("partial", "auth", 2)
     assert ranking.origins == ("appended", "appended", *["ranked"] * 4)
+    assert ranking.notes == ("The ranking stopped after 1 of 2 windows.",)
+
+
+@pytest.fixture
+def stopped(monkeypatch):
+    """The sandbox stops the second of all prompts, as it does when a machine is too busy for one."""
+    numbers = itertools.count(1)
+    build = ranking_module.build_messages
+
+    async def build_or_stop(*given):
+        if next(numbers) == 2:
+            raise SandboxLimit("It ran longer than 1 s and was stopped.")
+        return await build(*given)
+
+    monkeypatch.setattr(ranking_module, "build_messages", build_or_stop)
+
+
+async def test_a_prompt_that_is_stopped_between_windows_leaves_what_was_ranked(server, endpoint, stopped):
+    server.script(CHAT, judge(lambda number: -number))
+    ranking = await rank(endpoint, items(6), technique="windows", window_size=4, window_step=2)
+    assert ranking.order == (0, 1, 5, 4, 3, 2)
+    assert (ranking.status, ranking.reason, server.count(CHAT)) == ("partial", "template", 1)
+
+
+async def test_one_prompt_that_is_stopped_does_not_spoil_the_other_shuffles(server, endpoint, stopped):
+    server.script(CHAT, judge(lambda number: -number))
+    ranking = await rank(endpoint, items(4), technique="shuffle", shuffles=3)
+    assert (ranking.order, ranking.status, server.count(CHAT)) == ((3, 2, 1, 0), "ok", 2)
+    assert ranking.notes == ("1 of 3 calls failed: It ran longer than 1 s and was stopped.",)
 
 
 async def test_a_prompt_over_the_token_limit_is_split_into_windows(server, endpoint):
@@ -403,6 +434,18 @@ async def test_failed_attempts_count_against_the_budget(server, endpoint):
     server.script(CHAT, status(400))
     await rank(endpoint, items(2), budget=budget)
     assert budget.tokens == 14 + 6
+
+
+async def test_a_cancelled_call_leaves_only_its_prompt_booked(server, endpoint):
+    server.script(CHAT, hang())
+    budget = Limit("today")
+    task = asyncio.create_task(rank(endpoint, items(2), budget=budget))
+    assert await asyncio.to_thread(server.wait_for_hit, CHAT)
+    assert budget.tokens == 6 + 2 * 2 + 64  # prompt, two numbers with their line ends, margin
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert budget.tokens == 6
 
 
 async def test_a_money_limit_refuses_what_has_no_price(server, endpoint):
