@@ -40,10 +40,8 @@ def refuse_unsaved(flow: Flow) -> None:
 def _may_ask(node: Node) -> bool:
     try:
         return node.type in NODE_TYPES and waits(node)
-    except (
-        ValidationError
-    ):  # settings that cannot be read do not run, but they are no reason to be let through
-        return True
+    except ValidationError:
+        return True  # settings that cannot be read do not run, but are no reason to be let through
 
 
 def _saved_nodes() -> Iterator[dict[str, Any]]:
