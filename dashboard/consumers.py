@@ -97,6 +97,7 @@ class PreviewConsumer(SharedFlow, AsyncWebsocketConsumer):
                 until=message.get("until"),
                 request_id=request_id,
                 what_if=WhatIf.read(message.get("what_if")),
+                asked_by=self.scope["user"].get_username(),
                 only_saved=not self.person.may("edit"),
             )
         except runs.Rejected as error:

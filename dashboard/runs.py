@@ -45,6 +45,8 @@ FRAMES_PER_S = 20
 #: Events kept of one run; progress is thinned out long before.
 MAX_EVENTS = 20_000
 MAX_RUNS = 200
+#: Runs that one account may have under way: a canvas, a comparison, some tabs, and what a reload left behind.
+MAX_AT_ONCE = 20
 MAX_USER_ID = 256
 
 pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="arithmetic")
@@ -61,6 +63,7 @@ class LiveRun:
     Args:
         run_id: names it on the wire.
         request_id: the browser's own name for it.
+        asked_by: whose account it runs for, "" where nobody logs in.
         messages: events as the browser gets them, in order; the seq of the first is 1.
         outputs: the whole list of each node that finished, also when the run was stopped later.
         changed: set and replaced whenever a message comes.
@@ -71,6 +74,7 @@ class LiveRun:
     snapshot: Snapshot
     request: RunRequest
     request_id: str = ""
+    asked_by: str = ""
     messages: list[dict[str, Any]] = field(default_factory=list)
     outputs: dict[str, Candidates] = field(default_factory=dict)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -127,6 +131,7 @@ async def start(
     until: str | None,
     request_id: str,
     what_if: WhatIf | None = None,
+    asked_by: str = "",
     only_saved: bool = False,
 ) -> LiveRun:
     """Start a preview run of an unsaved drawing.
@@ -135,6 +140,7 @@ async def start(
     the run that was begun.
 
     Args:
+        asked_by: whose account it runs for, "" where nobody logs in.
         only_saved: nodes that ask other machines have to be as somebody has saved them.
 
     Raises:
@@ -142,7 +148,7 @@ async def start(
             node may not be run, or too many runs are under way.
         Rejected: the flow has blocking problems.
     """
-    if (begun := _begun(request_id)) is not None:
+    if (begun := _begun(request_id, asked_by)) is not None:
         return begun
     check_user_id(user_id)
     flow = load_flow(document)
@@ -152,19 +158,30 @@ async def start(
     if what_if is not None:
         history = what_if.applied(history, flow, snapshot, now)
     request = RunRequest(history, n=n, categories=tuple(categories), until=until, now=now)
-    live = LiveRun(uuid.uuid4().hex, snapshot, request, request_id)
+    if (begun := _begun(request_id, asked_by)) is not None:  # asked for again meanwhile
+        return begun
+    live = LiveRun(uuid.uuid4().hex, snapshot, request, request_id, asked_by)
     _forget_old()
-    if sum(not each.is_over for each in _live.values()) >= MAX_RUNS:
-        raise FlowError(f"{MAX_RUNS} previews are under way on this server: try again when some are done")
+    _refuse_more(asked_by)  # behind all waiting: nothing comes between this look and the run that it lets in
     _live[live.run_id] = live
     live.task = asyncio.create_task(_run(live, flow, request_id))
     return live
 
 
-def _begun(request_id: str) -> LiveRun | None:
+def _begun(request_id: str, asked_by: str) -> LiveRun | None:
     if not request_id:
         return None
-    return next((live for live in _live.values() if live.request_id == request_id), None)
+    mine = (live for live in _live.values() if live.asked_by == asked_by)
+    return next((live for live in mine if live.request_id == request_id), None)
+
+
+def _refuse_more(asked_by: str) -> None:
+    """Raises FlowError when an account, or all together, have as many runs under way as they may."""
+    under_way = [live.asked_by for live in _live.values() if not live.is_over]
+    if (mine := under_way.count(asked_by)) >= MAX_AT_ONCE:
+        raise FlowError(f"{mine} previews of yours are under way: wait for one to end, or cancel one")
+    if len(under_way) >= MAX_RUNS:
+        raise FlowError(f"{MAX_RUNS} previews are under way on this server: try again when some are done")
 
 
 class Rejected(FlowError):

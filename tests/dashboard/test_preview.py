@@ -15,6 +15,7 @@ from dashboard.catalogue import writing
 from dashboard.consumers import PreviewConsumer
 from recflow.data.records import FeedbackRecord, ItemRecord, UserRecord
 from recflow.engine.registry import NODE_TYPES
+from recflow.errors import FlowError
 
 pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
 
@@ -254,6 +255,56 @@ async def test_asking_again_under_the_same_request_id_gets_the_run_that_was_begu
         await socket.say(type="cancel", run_id=first[0]["run_id"])
         await socket.hear("run.cancelled")
     assert again[0]["run_id"] == first[0]["run_id"]
+
+
+async def test_an_account_may_only_have_so_many_runs_under_way(rows, slow_node, monkeypatch):
+    """However many of its sockets ask at the same moment; another account may go on."""
+    monkeypatch.setattr(runs, "MAX_AT_ONCE", 2)
+
+    async def begin(asked_by):
+        what = {"n": 9, "categories": [], "until": None, "request_id": ""}
+        return await runs.start(FLOW, "ann", **what, asked_by=asked_by)
+
+    outcomes = await asyncio.gather(*(begin("grace") for _ in range(4)), return_exceptions=True)
+    refused = [outcome for outcome in outcomes if isinstance(outcome, FlowError)]
+    begun = [outcome for outcome in outcomes if isinstance(outcome, runs.LiveRun)]
+    try:
+        assert [error.message for error in refused] == [
+            "2 previews of yours are under way: wait for one to end, or cancel one"
+        ] * 2
+        begun.append(await begin("ada"))
+        await runs.cancel(begun[0])
+        begun.append(await begin("grace"))
+    finally:
+        for live in begun:
+            await runs.cancel(live)
+    assert len(begun) == 4
+
+
+async def test_the_refusal_of_one_more_run_reaches_the_browser(rows, monkeypatch):
+    monkeypatch.setattr(runs, "MAX_AT_ONCE", 0)
+    async with browser() as socket:
+        await socket.say(type="run", request_id="r-more", flow=FLOW, user_id="ann")
+        (refused,) = await socket.hear("run.rejected")
+    assert refused["request_id"] == "r-more"
+    assert "previews of yours are under way" in refused["problems"][0]["message"]
+
+
+async def test_the_request_id_of_another_account_leads_to_no_run_of_theirs(rows):
+    what = {"n": 9, "categories": [], "until": None, "request_id": "r-same"}
+    hers = await runs.start(FLOW, "ann", **what, asked_by="ada")
+    mine = await runs.start(FLOW, "ann", **what, asked_by="grace")
+    again = await asyncio.gather(*(runs.start(FLOW, "ann", **what, asked_by="grace") for _ in range(2)))
+    await asyncio.gather(*(runs.cancel(live) for live in (hers, mine)))
+    assert mine is not hers
+    assert again == [mine, mine]
+
+
+async def test_a_run_asked_for_twice_at_the_same_moment_is_one(rows):
+    what = {"n": 9, "categories": [], "until": None, "request_id": "r-twice"}
+    first, second = await asyncio.gather(*(runs.start(FLOW, "ann", **what) for _ in range(2)))
+    await runs.cancel(first)
+    assert first is second
 
 
 async def test_resuming_a_run_nobody_knows_says_it_is_gone():
