@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from recflow.errors import SandboxError
@@ -23,6 +24,8 @@ _FOLDER = Path(__file__).with_name("prompts")
 #: Tokens an answer needs beside its ids: a fence, a word of politeness.
 _ANSWER_MARGIN = 64
 _SHORTEST_TEXT = 40
+#: A template that failed after longer than this runs away, and would again.
+_WORTH_ANOTHER_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -206,9 +209,12 @@ def _rendered(
     """
     texts = [(template.system, {}), (template.user, {})]
     less = [(template.user, {"items": []}), (template.user, {"items": [], "feedback": []})]
+    began = monotonic()
     try:
         system, body, *shorter = render_all([*texts, *less], shared=variables)
     except SandboxError:
+        if monotonic() - began > _WORTH_ANOTHER_S:
+            raise
         system, body = render_all(texts, shared=variables)
         return system, body, (0, 0, estimate_tokens(body))
     total, told, frame = map(estimate_tokens, (body, *shorter))

@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 import pytest
 
 from recflow.errors import SandboxError, SandboxLimit
+from recflow.llm import prompts
 from recflow.llm.chat import estimate_tokens
 from recflow.llm.prompts import DEFAULT_TEMPLATE, PromptOptions, PromptTemplate, build_messages
 from recflow.llm.records import Shape, harmless, shown_feedback, shown_item
+from recflow.sandbox import templates
 
 USER = {"UserId": "u1", "Labels": {"age": 30, "likes": ["space", "robots"]}, "Comment": "A reader"}
 LIKED = [
@@ -119,9 +121,17 @@ async def test_a_mistake_in_the_system_template_is_found_too():
         await rendered("fine", system="{{ nope }}")
 
 
-async def test_a_runaway_template_ends_in_a_clear_error():
-    with pytest.raises(SandboxLimit):
+async def test_a_runaway_template_ends_in_a_clear_error_at_the_first_try(monkeypatch):
+    tries = []
+
+    def render_all(*given, **how):
+        tries.append(given)
+        return templates.render_all(*given, **how)
+
+    monkeypatch.setattr(prompts, "render_all", render_all)
+    with pytest.raises(SandboxLimit, match="ran longer than 1 s"):
         await rendered("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}")
+    assert len(tries) == 1
 
 
 @pytest.mark.parametrize(
