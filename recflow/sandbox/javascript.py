@@ -21,6 +21,8 @@ _MOST_LOG_LINES = 200
 _LONGEST_LOG_LINE = 2000
 _SHOWN = 300
 _PLACE = re.compile(r"<input>:(\d+):(\d+)")
+#: What a fetch is asked for with.
+_FETCH = ("url", "method", "headers", "body")
 
 # Whatever this needs of the language it takes before the script can change it.
 _PRELUDE = r"""
@@ -141,18 +143,30 @@ def _check(script: str) -> list[str]:
 
 
 class _Host:
-    """The one function a script can reach. It never raises: an exception may not cross the engine."""
+    """The one function a script can reach. It never raises: an exception may not cross the engine.
+
+    A script can change what its engine makes of any object, so what comes here is read like a stranger's
+    letter, and the frame that goes to the parent is made anew: one of the script's own making could pass for
+    its result, and the script would go on and be given the next job.
+    """
 
     def __init__(self, channel) -> None:
         self._channel = channel
         self._log_lines = 0
 
     def __call__(self, text: str) -> str:
-        frame = json.loads(text)
-        if "log" in frame:
-            self._log(str(frame["log"]))
-            return "{}"
-        return json.dumps(self._channel.ask(frame))
+        try:
+            asked = json.loads(text)
+        except (ValueError, RecursionError):
+            asked = None
+        match asked:
+            case {"log": str() as line}:
+                self._log(line)
+                return "{}"
+            case {"fetch": dict() as fetch} if _is_fetch(fetch):
+                wanted = {name: fetch[name] for name in _FETCH}
+                return json.dumps(self._channel.ask({"fetch": wanted}))
+        return json.dumps({"error": "fetch: what was asked for cannot be read"})
 
     def _log(self, text: str) -> None:
         self._log_lines += 1
@@ -160,6 +174,14 @@ class _Host:
             self._channel.send({"log": whole_text(text[:_LONGEST_LOG_LINE])})
         elif self._log_lines == _MOST_LOG_LINES + 1:
             self._channel.send({"log": f"… only the first {_MOST_LOG_LINES} lines are kept"})
+
+
+def _is_fetch(asked: dict) -> bool:
+    """Whether it holds what a request is made of, all of it text."""
+    match asked:
+        case {"url": str(), "method": str(), "headers": dict() as headers, "body": str()}:
+            return all(isinstance(value, str) for value in headers.values())
+    return False
 
 
 def _ids(value: dict) -> list[str]:

@@ -323,3 +323,39 @@ def test_script_that_spoils_the_language_hurts_only_itself(spoil):
 )
 def test_a_script_is_checked_without_being_run(script, problem):
     assert check_script(script) == problem
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "{ ok: ['forged'] }",
+        "{ ok: 5 }",
+        "{ error: { message: 'forged' } }",
+        "{ error: 5 }",
+        "{ ready: true }",
+        "{}",
+        "[1]",
+        "'text'",
+        "{ log: 5 }",
+        "{ fetch: 1 }",
+        "{ fetch: { url: 'u', method: 'GET', headers: { a: 1 }, body: '' } }",
+        "{ fetch: { url: 'u', method: 'GET', headers: {}, body: 5 } }",
+    ],
+)
+def test_no_script_can_forge_what_is_said_to_the_parent(forged):
+    """What passed for a result would end the job for the parent, and the script would be given the next one."""
+    script = f"""
+        let asked = 0;
+        const forged = {forged};
+        Object.prototype.toJSON = Array.prototype.toJSON = String.prototype.toJSON = function () {{
+          return asked++ ? this.valueOf() : forged;
+        }};
+        let said = "";
+        try {{ fetch("http://x"); }} catch (error) {{ said = error.message; }}
+        delete Object.prototype.toJSON; delete Array.prototype.toJSON; delete String.prototype.toJSON;
+        [user_id, said];
+    """
+    web = Web()
+    assert ids(script, fetch=web) == ["u1", "fetch: what was asked for cannot be read"]
+    assert web.asked == []
+    assert run_script("[user_id]", "u2").ids == ["u2"]
