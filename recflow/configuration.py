@@ -12,10 +12,11 @@ import errno
 import os
 import secrets
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -24,6 +25,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from recflow import addresses
 from recflow.engine.settings import duration_seconds
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
@@ -68,6 +70,16 @@ def _words(value: object) -> object:
     return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
 
 
+def _secretly(check: Callable[[str], str]) -> Callable[[SecretStr], SecretStr]:
+    """The same check of what is in a secret, for a field of that type."""
+
+    def checked(value: SecretStr) -> SecretStr:
+        check(value.get_secret_value())
+        return value
+
+    return checked
+
+
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 
@@ -97,7 +109,7 @@ class ServerSection(_GorseSection):
 class OpenAISection(_GorseSection):
     """``[openai]``: the model that ranks; rates of 0 mean no limit."""
 
-    base_url: str = ""
+    base_url: Annotated[str, AfterValidator(addresses.web_address)] = ""
     auth_token: SecretStr = SecretStr("")
     chat_completion_model: str = ""
     chat_completion_rpm: int = Field(0, ge=0)
@@ -138,15 +150,15 @@ class RecflowSection(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     data_dir: Path = Path("var")
-    database_url: SecretStr = SecretStr("")
-    redis_url: SecretStr = SecretStr("")
+    database_url: Annotated[SecretStr, AfterValidator(_secretly(addresses.database_url))] = SecretStr("")
+    redis_url: Annotated[SecretStr, AfterValidator(_secretly(addresses.redis_url))] = SecretStr("")
     secret_key: SecretStr = SecretStr("")
-    allowed_hosts: Words = ()
-    trusted_origins: Words = ()
+    allowed_hosts: Annotated[Words, AfterValidator(addresses.host_names)] = ()
+    trusted_origins: Annotated[Words, AfterValidator(addresses.origins)] = ()
     https: bool = False
     log_format: Literal["text", "json"] = "text"
     log_requests: bool = False
-    dask_scheduler: str = ""
+    dask_scheduler: Annotated[str, AfterValidator(addresses.scheduler)] = ""
     nodes: Words = ()
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import urllib.parse
 from pathlib import Path
 from typing import Any
 
+from recflow.addresses import postgresql_settings
 from recflow.configuration import (
     PROJECT_FOLDER,
     ConfigurationError,
@@ -30,16 +30,12 @@ def _static_version(folder: Path) -> str:
 
 
 def _postgresql(url: str) -> dict[str, Any]:
-    parts = urllib.parse.urlsplit(url)
-    if parts.scheme not in {"postgres", "postgresql"}:
-        raise ConfigurationError(f"DATABASE_URL must begin with postgresql://, got {parts.scheme}://")
+    given = postgresql_settings(url)
+    names = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
     return {
         "ENGINE": "django.db.backends.postgresql",
-        "NAME": urllib.parse.unquote(parts.path.lstrip("/")),
-        "USER": urllib.parse.unquote(parts.username or ""),
-        "PASSWORD": urllib.parse.unquote(parts.password or ""),
-        "HOST": parts.hostname or urllib.parse.parse_qs(parts.query).get("host", [""])[0],
-        "PORT": str(parts.port or ""),
+        **{setting: str(given.pop(name, "")) for name, setting in names.items()},
+        "OPTIONS": given,  # such as sslmode
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
     }

@@ -11,7 +11,6 @@ import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -210,9 +209,38 @@ class SqliteRows:
         for database in self._databases.values():
             database.close()
 
-    async def _query(self, statement: str, values: Sequence[Any], database: str | None = None) -> list[tuple]:
-        connection = self._databases[database] if database else self._catalogue
-        return connection.execute(statement, values).fetchall()
+    async def _query(self, statement: str, values: Sequence[Any]) -> list[tuple]:
+        return self._catalogue.execute(statement, values).fetchall()
+
+
+class _Line:
+    """A connection to PostgreSQL, made when it is needed and again when it was cut."""
+
+    def __init__(self) -> None:
+        self._connection: psycopg.AsyncConnection | None = None
+        self._opening = asyncio.Lock()
+
+    async def query(self, statement: str, values: Sequence[Any]) -> list[tuple]:
+        """All rows; a read is asked again once, for the server may have been restarted."""
+        try:
+            return await self._ask(statement, values)
+        except psycopg.OperationalError:
+            return await self._ask(statement, values)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.pgconn.finish()  # close() would have to be awaited
+
+    async def _ask(self, statement: str, values: Sequence[Any]) -> list[tuple]:
+        cursor = await (await self._open()).execute(statement, values)
+        return await cursor.fetchall()
+
+    async def _open(self) -> psycopg.AsyncConnection:
+        """One connection for however many requests come while it is being made."""
+        async with self._opening:
+            if self._connection is None or self._connection.closed:
+                self._connection = await _connect()
+            return self._connection
 
 
 class PostgresRows:
@@ -223,7 +251,8 @@ class PostgresRows:
     """
 
     def __init__(self) -> None:
-        self._connections: dict[str, psycopg.AsyncConnection] = {}
+        # Every request waits for looks and changes: neither is to stand behind the reads of single answers.
+        self._reads, self._looks, self._changes = _Line(), _Line(), _Line()
         self._looking = asyncio.Lock()
         self._next: asyncio.Task[Position] | None = None
 
@@ -239,37 +268,22 @@ class PostgresRows:
         return mark
 
     async def touched(self, before: Position, now: Position) -> set[str] | None:
-        # Not behind the reads of single answers: every request waits for this one.
-        return await read_touched(partial(self._query, purpose="changes"), "%s", before, now)
+        return await read_touched(self._changes.query, "%s", before, now)
 
     async def read(self, reader: Callable[..., Awaitable[T]], *args: Any) -> T:
         """What one of the functions above finds."""
-        return await reader(self._query, "%s", *args)
+        return await reader(self._reads.query, "%s", *args)
 
     def close(self) -> None:
         """No more reading."""
-        for connection in self._connections.values():
-            connection.pgconn.finish()  # close() would have to be awaited
+        for line in (self._reads, self._looks, self._changes):
+            line.close()
 
     async def _look(self) -> Position:
         async with self._looking:
             self._next = None  # whoever comes from here on may not trust this look
-            ((*written, newest, active),) = await self._query(_LOOK, [], "look")
+            ((*written, newest, active),) = await self._looks.query(_LOOK, [])
             return Position(*written, (newest, active))
-
-    async def _query(self, statement: str, values: Sequence[Any], purpose: str = "read") -> list[tuple]:
-        for is_last in (False, True):
-            connection = self._connections.get(purpose)
-            try:
-                if connection is None or connection.closed:
-                    connection = self._connections[purpose] = await _connect()
-                cursor = await connection.execute(statement, values)
-                return await cursor.fetchall()
-            except psycopg.OperationalError:  # the server was restarted: a read may be asked again
-                if is_last:
-                    raise
-                self._connections.pop(purpose, None)
-        raise AssertionError
 
 
 Rows = SqliteRows | PostgresRows
@@ -282,13 +296,14 @@ def open_rows() -> Rows:
 
 async def _connect() -> psycopg.AsyncConnection:
     """As Django connects, but for asyncio."""
-    given = connections[settings.CATALOGUE_DATABASE].get_connection_params()
-    names = ("dbname", "user", "password", "host", "port")
+    database = connections[settings.CATALOGUE_DATABASE]
+    given = database.get_connection_params()
+    names = ("dbname", "user", "password", "host", "port", *database.settings_dict["OPTIONS"])
     return await psycopg.AsyncConnection.connect(
-        **{name: given[name] for name in names if name in given},
-        autocommit=True,
+        **{name: given[name] for name in names if name in given}
         # A plan for whatever items reads all feedback while the tables are new: it took 80 ms.
-        options="-c plan_cache_mode=force_custom_plan",
+        | {"options": f"{given.get('options', '')} -c plan_cache_mode=force_custom_plan"},
+        autocommit=True,
     )
 
 
