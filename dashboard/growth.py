@@ -32,7 +32,8 @@ _counted: dict[tuple[str, Counted, tuple[int, ...]], list[int]] = {}
 
 def record(snapshot: Snapshot) -> None:
     """Write down what there is, for today; the last refresh of a day counts."""
-    DailyCount.objects.update_or_create(day=datetime.now(UTC).date(), defaults=_now(snapshot))
+    today = datetime.fromtimestamp(now_us() / 1e6, UTC).date()
+    DailyCount.objects.update_or_create(day=today, defaults=_now(snapshot))
 
 
 def counts_at(name: Counted, ends: TimeVector) -> list[int]:

@@ -11,7 +11,9 @@ from collections.abc import Callable
 PATIENCE_S = 120.0
 
 
-def wait_until(holds: Callable[[], object], complaint: str | Callable[[], str], every_s: float = 0.02) -> None:
+def wait_until(
+    holds: Callable[[], object], complaint: str | Callable[[], str], *, every_s: float = 0.02
+) -> None:
     """Look again and again until it holds; fail with the complaint when it never does."""
     end = time.monotonic() + PATIENCE_S
     while not holds():

@@ -8,15 +8,15 @@ import signal
 import socket
 import subprocess
 import tempfile
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg
 import redis
 
-PATIENCE_S = 20.0
+from tests.patience import PATIENCE_S, wait_until
+
 USER = "recflow"
 
 
@@ -57,7 +57,7 @@ def until_alone(url: str) -> None:
     asked = (
         "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
-    _wait_for(lambda: rows(url, asked) == [(0,)], f"Somebody is still connected to {url}")
+    wait_until(lambda: rows(url, asked) == [(0,)], f"Somebody is still connected to {url}")
 
 
 def find_postgresql() -> Path | None:
@@ -76,7 +76,7 @@ def postgresql(programs: Path) -> Iterator[PostgreSql]:
     nobody = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
     if nobody:
         shutil.chown(folder, "nobody", "nogroup")
-    data, port = folder / "data", _free_port()
+    data = folder / "data"
     try:
         by_a_language = ["--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US"]
         subprocess.run(
@@ -87,7 +87,7 @@ def postgresql(programs: Path) -> Iterator[PostgreSql]:
             **nobody,
         )
         options = ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"]
-        with (folder / "log").open("w") as log:
+        with (folder / "log").open("w") as log, _own_port() as port:
             process = subprocess.Popen(
                 [programs / "postgres", "-D", data, "-p", str(port), *options],
                 cwd=folder,
@@ -95,13 +95,13 @@ def postgresql(programs: Path) -> Iterator[PostgreSql]:
                 stderr=subprocess.STDOUT,
                 **nobody,
             )
-        try:
-            server = PostgreSql(port)
-            _wait_for(server.is_up, lambda: (folder / "log").read_text())
-            yield server
-        finally:
-            process.send_signal(signal.SIGINT)  # ends connections that are still open
-            process.wait(PATIENCE_S)
+            try:
+                server = PostgreSql(port)
+                wait_until(server.is_up, lambda: (folder / "log").read_text())
+                yield server
+            finally:
+                process.send_signal(signal.SIGINT)  # ends connections that are still open
+                process.wait(PATIENCE_S)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -109,14 +109,13 @@ def postgresql(programs: Path) -> Iterator[PostgreSql]:
 @contextmanager
 def redis_server(program: str) -> Iterator[str]:
     """The address of a Redis that keeps nothing."""
-    port = _free_port()
-    with tempfile.TemporaryDirectory(prefix="recflow-redis-") as folder:
+    with tempfile.TemporaryDirectory(prefix="recflow-redis-") as folder, _own_port() as port:
         command = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", folder, "--save", ""]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
         url = f"redis://127.0.0.1:{port}/0"
         try:
             with closing(redis.Redis.from_url(url)) as client:
-                _wait_for(lambda: _answers(client), f"{program} did not start")
+                wait_until(lambda: _answers(client), f"{program} did not start")
             yield url
         finally:
             process.terminate()
@@ -130,15 +129,13 @@ def _answers(client: redis.Redis) -> bool:
         return False
 
 
-def _free_port() -> int:
-    with closing(socket.socket()) as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+@contextmanager
+def _own_port() -> Iterator[int]:
+    """A free port for a server that finds none itself: bound without listening, so that nobody else gets it.
 
-
-def _wait_for(holds: Callable[[], bool], complaint: str | Callable[[], str]) -> None:
-    for _ in range(int(PATIENCE_S / 0.05)):
-        if holds():
-            return
-        threading.Event().wait(0.05)
-    raise AssertionError(complaint() if callable(complaint) else complaint)
+    Both servers bind it all the same, for they set SO_REUSEADDR as well.
+    """
+    with closing(socket.socket()) as kept:
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        kept.bind(("127.0.0.1", 0))
+        yield kept.getsockname()[1]

@@ -26,6 +26,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+from tests.patience import PATIENCE_S
+
 
 @dataclass(frozen=True)
 class Hit:
@@ -177,7 +179,7 @@ class ScriptedServer:
         """Sets what a path does, hit by hit; the last handler repeats. Returns the path's URL."""
         with self._lock:
             self._handlers[path] = handlers
-            self._counts[path] = 0
+            self._counts[path] = self.disconnects[path] = 0
         return self.url(path)
 
     def count(self, path: str) -> int:
@@ -189,11 +191,11 @@ class ScriptedServer:
         with self._lock:
             return [hit for hit in self.hits if hit.path == path]
 
-    def wait_for_hit(self, path: str, within_s: float = 5.0) -> bool:
+    def wait_for_hit(self, path: str, within_s: float = PATIENCE_S) -> bool:
         """Blocks until a path was hit; from a coroutine, through a thread."""
         return self._wait_until(lambda: self.count(path) > 0, within_s)
 
-    def wait_for_disconnect(self, path: str, within_s: float = 5.0) -> bool:
+    def wait_for_disconnect(self, path: str, within_s: float = PATIENCE_S) -> bool:
         """Blocks until a client of this path left before it had its answer."""
         return self._wait_until(lambda: self.disconnects[path] > 0, within_s)
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
+
 ROOT = Path(__file__).resolve().parent.parent
 OURS = ("RECFLOW_", "DJANGO_", "GORSE_", "OPENAI_", "DATABASE_", "REDIS_")
-#: Seconds a start may take on a busy machine, and an end.
-START_S, END_S = 120.0, 60.0
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
@@ -46,7 +46,7 @@ class ServerProcess:
 
     def address(self) -> str:
         """Where it is; waits until it is there."""
-        for _ in range(int(START_S / 0.1)):
+        for _ in range(int(PATIENCE_S / 0.1)):
             if found := re.search(r"RecFlow is at (http://\S+)", self._log.read_text()):
                 return found[1]
             if self._process.poll() is not None:
@@ -59,7 +59,7 @@ class ServerProcess:
         """End it as an administrator does; its exit status."""
         self._process.terminate()
         try:
-            return self._process.wait(END_S)
+            return self._process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             raise

@@ -6,6 +6,7 @@ import urllib.request
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.server_process import ServerProcess, environment
 
 API_KEY = "clients-key"
@@ -63,7 +64,7 @@ class Server(ServerProcess):
             self.url + path, body, {"X-API-Key": API_KEY, **headers}, method=method
         )
         try:
-            with urllib.request.urlopen(asked, timeout=20) as answer:
+            with urllib.request.urlopen(asked, timeout=PATIENCE_S) as answer:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()

@@ -47,7 +47,7 @@ await tell("getUserFeedbackByType", () => client.getUserFeedbackByType("js-u", "
 await tell("getPopular", () => client.getPopular({ category: "js" }));
 await tell("getPopularOfAll", () => client.getPopular({}));
 await tell("getLatest", () => client.getLatest({ category: "js" }));
-for (let left = 100; left > 0 && !told.getRecommend?.length; left--) {
+for (let left = 1000; left > 0 && !told.getRecommend?.length; left--) {
   if (told.getRecommend) await setTimeout(50); // items inserted a moment ago are taken up in the background
   await tell("getRecommend", () => client.getRecommend({ userId: "js-u", category: "js" }));
 }

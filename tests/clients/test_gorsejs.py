@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
+
 #: tslib, because gorsejs needs it and does not say so.
 PACKAGES = ("gorsejs@0.4.8", "tslib@2")
 CALLS = Path(__file__).with_name("gorsejs_calls.mjs")
@@ -27,7 +29,7 @@ def told(server, keys, tmp_path_factory, need):
     (folder / "package.json").write_text("{}")
     command = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", *PACKAGES]
     try:
-        installed = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+        installed = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE_S)
     except subprocess.TimeoutExpired:
         need("npm could not fetch gorsejs in two minutes")
     if installed.returncode:
@@ -36,7 +38,7 @@ def told(server, keys, tmp_path_factory, need):
         [node, str(CALLS), str(folder), server.url, keys["data"]],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert called.returncode == 0, called.stderr

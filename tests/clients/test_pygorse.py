@@ -7,6 +7,8 @@ import inspect
 
 import pytest
 
+from tests.patience import PATIENCE_S
+
 gorse = pytest.importorskip("gorse")
 
 AT = "2024-03-01T12:00:00Z"
@@ -125,13 +127,11 @@ async def test_recommendations(client, name):
                 "Categories": categories,
             }
         )
-    first = []
-    for _ in range(100):  # items inserted a moment ago are taken up in the background
-        first = await client.get_recommend(name("u"), name("category"), n=2)
-        if first:
-            break
-        await asyncio.sleep(0.05)
-    assert [score.id for score in first] == [ids[2], ids[1]]
+    async with asyncio.timeout(PATIENCE_S):
+        first = []
+        while [score.id for score in first] != [ids[2], ids[1]]:
+            await asyncio.sleep(0.05)  # items inserted a moment ago are taken up in the background
+            first = await client.get_recommend(name("u"), name("category"), n=2)
     assert first[0].score > first[1].score
     assert [score.id for score in await client.get_recommend(name("u"), name("category"), offset=1)] == [
         ids[1],

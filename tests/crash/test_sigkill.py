@@ -29,11 +29,11 @@ import pytest
 from recflow.engine.flow import load_flow
 from recflow.nodes.starters import STARTERS
 from tests import private_servers
+from tests.patience import PATIENCE_S, wait_until
 from tests.server_process import ROOT, environment
 
 KILLS = int(os.environ.get("RECFLOW_KILLS", "12"))
 SEED = int(os.environ.get("RECFLOW_KILL_SEED", "0"))
-PATIENCE_S = 30.0
 #: Feedback of one request; rows of one imported file, which are three batches of 100 (server.py).
 ROWS, FILE_ROWS, BATCH = 40, 300, 100
 POPULAR = STARTERS["popular"].document
@@ -311,12 +311,12 @@ def counted_by_user(server: Server, prefix: str) -> dict[int, int]:
 
 def until_idle(client: httpx.Client) -> None:
     """Wait for the jobs, those that were interrupted among them."""
-    for _ in range(300):
+
+    def live() -> list[dict]:
         jobs = sent(client, "GET", "/api/jobs").json()["jobs"]
-        if all(job["state"] not in {"queued", "running"} for job in jobs):
-            return
-        threading.Event().wait(0.1)
-    pytest.fail(f"Jobs are not done after 30 s: {jobs}")
+        return [job for job in jobs if job["state"] in {"queued", "running"}]
+
+    wait_until(lambda: not live(), lambda: f"Jobs are not done: {live()}", every_s=0.1)
 
 
 def check_files(server: Server) -> None:

@@ -18,6 +18,7 @@ from dashboard import accounts, api_keys
 from dashboard.api import serve
 from dashboard.errors import BadRequest, Conflict, NotFound
 from dashboard.models import ApiKey
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
 
@@ -60,9 +61,9 @@ async def _hot(key):
         "headers": sent,
     }
     talk = ApplicationCommunicator(serve.recommend, scope | {"client": ("127.0.0.1", 1)})
-    status = (await talk.receive_output(timeout=5))["status"]
-    await talk.receive_output(timeout=5)
-    await talk.wait(timeout=5)
+    status = (await talk.receive_output(timeout=PATIENCE_S))["status"]
+    await talk.receive_output(timeout=PATIENCE_S)
+    await talk.wait(timeout=PATIENCE_S)
     return status
 
 
@@ -190,14 +191,14 @@ class TestReadingThem:
             if reading.is_set():
                 return self.NEW
             reading.set()
-            assert taken_back.wait(5)
+            assert taken_back.wait(PATIENCE_S)
             return self.OLD
 
         monkeypatch.setattr(api_keys, "_read", read)
         kept = api_keys._Kept()
         with ThreadPoolExecutor(1) as asking:
             asked = asking.submit(kept.current)
-            assert reading.wait(5)
+            assert reading.wait(PATIENCE_S)
             kept.forget()
             taken_back.set()
-            assert asked.result(5) == kept.current() == self.NEW
+            assert asked.result(PATIENCE_S) == kept.current() == self.NEW

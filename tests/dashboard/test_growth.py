@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import date, timedelta
 
 import numpy as np
 import pytest
@@ -12,18 +12,24 @@ from dashboard.catalogue import writing
 from dashboard.jobs import snapshots
 from dashboard.models import DailyCount
 from dashboard.sparkline import draw
-from dashboard.store import now_us, store
+from dashboard.store import store
 from recflow.data.records import FeedbackRecord, ItemRecord, UserRecord
 
 pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
 
 DAY = 86_400_000_000
-TODAY = now_us() // DAY * DAY
+TODAY, TODAYS_DATE = 20_000 * DAY, date(2024, 10, 4)
 
 
 def at(*days_ago):
     """Midnights that end these days."""
     return np.array([TODAY - days * DAY for days in days_ago], dtype=np.int64)
+
+
+@pytest.fixture(autouse=True)
+def morning(monkeypatch):
+    """Seven o'clock, also where the tests go on past midnight."""
+    monkeypatch.setattr(growth, "now_us", lambda: TODAY + 7 * DAY // 24)
 
 
 @pytest.fixture
@@ -64,7 +70,7 @@ def test_all_rows_are_looked_at_once_and_not_at_all_where_days_tell(shop, monkey
     for _ in range(3):
         growth.recent()
     assert sorted(looks) == sorted(growth.COUNTED)
-    DailyCount.objects.create(day=datetime.now(UTC).date() - timedelta(days=60), users=1, items=1, feedback=1)
+    DailyCount.objects.create(day=TODAYS_DATE - timedelta(days=60), users=1, items=1, feedback=1)
     growth.recent()
     assert len(looks) == len(growth.COUNTED)
 
@@ -77,14 +83,14 @@ def test_a_new_snapshot_is_counted_anew(shop):
 
 
 def test_what_was_written_down_goes_before_times_and_lasts_until_the_next(shop):
-    three_days_ago = (datetime.now(UTC) - timedelta(days=3)).date()
+    three_days_ago = TODAYS_DATE - timedelta(days=3)
     DailyCount.objects.create(day=three_days_ago, users=70, items=80, feedback=90)
     assert growth.counts_at("users", at(3, 2, 1)) == [2, 70, 70]  # at(3) is when that day began
     assert growth.counts_at("feedback", at(2)) == [90]
 
 
 def test_what_is_there_now_counts_for_moments_to_come(shop):
-    DailyCount.objects.create(day=datetime.now(UTC).date(), users=70, items=80, feedback=90)
+    DailyCount.objects.create(day=TODAYS_DATE, users=70, items=80, feedback=90)
     assert growth.counts_at("users", at(-1)) == [3]
 
 
@@ -92,7 +98,7 @@ def test_a_refresh_of_the_snapshot_writes_the_day_down_once(shop):
     for _ in range(2):
         snapshots.refresh_here(1, "w1")
     row = DailyCount.objects.get()
-    assert (row.day, row.users, row.items, row.feedback) == (datetime.now(UTC).date(), 3, 3, 3)
+    assert (row.day, row.users, row.items, row.feedback) == (TODAYS_DATE, 3, 3, 3)
 
 
 def test_the_overview_shows_four_weeks_with_today_at_the_end(shop):

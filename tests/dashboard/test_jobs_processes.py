@@ -22,12 +22,12 @@ from dashboard.models import Job
 from dashboard.store import store
 from recflow.data.records import FeedbackRecord
 from recflow.nodes.starters import STARTERS
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
 
 ROOT = Path(__file__).resolve().parents[2]
 HELD = Path(__file__).with_name("held_shards.py")
-PATIENCE_S = 25.0
 
 
 @pytest.fixture

@@ -10,10 +10,9 @@ from django.db import OperationalError
 
 from dashboard.jobs import ledger, runner
 from dashboard.models import Job
+from tests.patience import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
-
-PATIENCE_S = 10.0
 
 
 @pytest.fixture
@@ -43,12 +42,10 @@ def run(monkeypatch, settings, tmp_path):
 
 
 def until_over(*jobs):
-    for _ in range(1_000):
-        states = [job.state for job in Job.objects.filter(pk__in=[job.pk for job in jobs])]
-        if set(states) == {"done"}:
-            return
-        threading.Event().wait(0.01)
-    pytest.fail(f"Not done: {states}")
+    def states():
+        return set(Job.objects.filter(pk__in=[job.pk for job in jobs]).values_list("state", flat=True))
+
+    wait_until(lambda: states() == {"done"}, lambda: f"Not done: {states()}")
 
 
 def test_a_long_measurement_holds_up_no_fit(run):
@@ -155,9 +152,6 @@ class TestSignsOfLife:
         stop = threading.Event()
         stop.set()
         with runner._beating(job, "w1", stop):
-            for _ in range(1_000):
-                job.refresh_from_db()
-                if job.state != "running":
-                    break
-                threading.Event().wait(0.01)
+            wait_until(lambda: Job.objects.get().state != "running", "It goes on")
+        job.refresh_from_db()
         assert (job.state, job.worker) == ("paused", "")

@@ -16,6 +16,7 @@ from dashboard.consumers import PreviewConsumer
 from recflow.data.records import FeedbackRecord, ItemRecord, UserRecord
 from recflow.engine.registry import NODE_TYPES
 from recflow.errors import FlowError
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
 
@@ -61,7 +62,7 @@ class Browser:
         """Events up to the first whose name is one of ``last``."""
         heard = []
         while not heard or heard[-1]["event"] not in last:
-            message = await self.socket.receive_output(timeout=5)
+            message = await self.socket.receive_output(timeout=PATIENCE_S)
             heard += json.loads(message["text"])
         return heard
 
@@ -70,12 +71,12 @@ class Browser:
 async def browser(address="127.0.0.1"):
     tab = Browser(address)
     await tab.socket.send_input({"type": "websocket.connect"})
-    answer = await tab.socket.receive_output(timeout=5)
+    answer = await tab.socket.receive_output(timeout=PATIENCE_S)
     try:
         yield tab if answer["type"] == "websocket.accept" else None
     finally:
         await tab.socket.send_input({"type": "websocket.disconnect", "code": 1001})
-        await tab.socket.wait()
+        await tab.socket.wait(PATIENCE_S)
 
 
 @pytest.fixture(autouse=True)
@@ -228,7 +229,7 @@ async def test_cancel_ends_the_work_on_the_server(rows, slow_node):
         heard = await socket.hear("node.progress")
         await socket.say(type="cancel", run_id=heard[0]["run_id"])
         heard = await socket.hear("run.cancelled")
-        await asyncio.wait_for(slow_node.wait(), 3)
+        await asyncio.wait_for(slow_node.wait(), PATIENCE_S)
 
 
 async def test_a_dropped_socket_loses_nothing_and_no_second_run_starts(rows, slow_node):
@@ -371,5 +372,5 @@ async def test_a_channel_layer_that_is_away_lets_no_run_go_on_for_nobody(rows, m
     tab.pumps = {"r1": pump}
     with pytest.raises(ConnectionError):
         await tab.disconnect(1001)
-    await asyncio.wait([pump], timeout=5)
+    await asyncio.wait([pump], timeout=PATIENCE_S)
     assert (watched, pump.cancelled()) == ([live], True)

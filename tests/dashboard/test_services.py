@@ -105,7 +105,7 @@ async def send(client, method, path, body=None):
 async def set_up(client, server, **more):
     """The endpoint gpt on the scripted server, which may be called."""
     await send(client, "put", "/api/settings/networks", {"networks": [f"127.0.0.1:{server.port}"]})
-    body = {"base_url": server.url("/v1"), "model": "m", "key": KEY, "timeout_s": 5, **more}
+    body = {"base_url": server.url("/v1"), "model": "m", "key": KEY, "timeout_s": 60, **more}
     status_code, shown = await send(client, "put", "/api/settings/endpoints/gpt", body)
     assert status_code == 200
     return shown
@@ -492,7 +492,7 @@ async def test_leaving_the_page_ends_the_call_upstream(client, server, rows):
     asked.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asked
-    assert await asyncio.to_thread(server.wait_for_disconnect, CHAT, 1.0)
+    assert await asyncio.to_thread(server.wait_for_disconnect, CHAT, 15.0)  # its deadline is 30 s
 
 
 async def test_a_pasted_answer_is_read_without_a_call(client, server, rows):
@@ -657,7 +657,7 @@ async def test_an_endpoint_is_tested_with_one_question_that_is_booked_and_logged
     assert (told["ok"], told["status"], told["model"], told["tokens"]) == (True, 200, "m", 309)
     assert told["cost"] == pytest.approx((300 * 10 + 9 * 100) / 1e6)
     assert told["message"] == "It answered with a ranking."
-    assert 0 < told["ms"] < 5000
+    assert 0 < told["ms"] < 60_000
     (hit,) = server.hits_of(CHAT)
     assert hit.headers["authorization"] == f"Bearer {KEY}"
     assert len(hit.body) < 1000

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
-import socket
-import subprocess
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -19,6 +17,7 @@ from dashboard import activation, drafts, shared_flow
 from dashboard.consumers import PreviewConsumer
 from dashboard.presence import FORGET_S, Roster, Window
 from recflow.nodes.starters import STARTERS
+from tests.patience import PATIENCE_S
 from tests.websocket_scope import websocket_scope
 
 POPULAR = STARTERS["popular"].document
@@ -76,7 +75,7 @@ class Tab:
     async def hear(self, event, *, answer=True):
         """The next event of that name."""
         while True:
-            message = await self.socket.receive_output(timeout=5)
+            message = await self.socket.receive_output(timeout=PATIENCE_S)
             if message["type"] == "websocket.close":
                 return message
             for heard in json.loads(message["text"]):
@@ -96,14 +95,14 @@ class Tab:
 async def tab(user, flow_id, consumer=PreviewConsumer):
     opened = Tab(await websocket_scope("/ws/preview", user), consumer)
     await opened.socket.send_input({"type": "websocket.connect"})
-    assert (await opened.socket.receive_output(timeout=5))["type"] == "websocket.accept"
+    assert (await opened.socket.receive_output(timeout=PATIENCE_S))["type"] == "websocket.accept"
     await opened.say(type="open", flow_id=flow_id)
     assert (await opened.hear("presence"))["people"] == []
     try:
         yield opened
     finally:
         await opened.socket.send_input({"type": "websocket.disconnect", "code": 1001})
-        await opened.socket.wait()
+        await opened.socket.wait(PATIENCE_S)
 
 
 @pytest.fixture
@@ -128,10 +127,16 @@ async def test_windows_of_a_flow_see_each_other_come_and_go_and_those_of_another
 
 @needs_rows
 async def test_a_browser_that_does_not_answer_is_gone_and_one_that_does_stays(people, monkeypatch):
+    clock = SimpleNamespace(now_s=0.0)
+    monkeypatch.setattr(shared_flow, "time", SimpleNamespace(monotonic=lambda: clock.now_s))
     monkeypatch.setattr(shared_flow, "BEAT_S", 0.02)
-    monkeypatch.setattr(shared_flow, "SILENT_S", 0.2)
     async with tab(people["ada"], 1) as ada, tab(people["grace"], 1) as grace:
         await ada.sees("grace")
+        clock.now_s += 0.6 * shared_flow.SILENT_S
+        await ada.say(type="look", node_id="n7")
+        while (await grace.hear("presence", answer=False))["people"][0]["node_ids"] != ["n7"]:
+            """Until it is sure that ada was heard."""
+        clock.now_s += 0.6 * shared_flow.SILENT_S  # 1.2 of it since grace was heard, 0.6 since ada was
         closed = asyncio.create_task(grace.hear("nothing", answer=False))
         await ada.sees()
         assert (await closed)["code"] == shared_flow.NO_ANSWER
@@ -142,13 +147,13 @@ async def test_a_browser_that_does_not_answer_is_gone_and_one_that_does_stays(pe
 async def test_what_is_no_flow_is_not_opened(people, flow_id):
     opened = Tab(await websocket_scope("/ws/preview", people["ada"]))
     await opened.socket.send_input({"type": "websocket.connect"})
-    await opened.socket.receive_output(timeout=5)
+    await opened.socket.receive_output(timeout=PATIENCE_S)
     await opened.say(type="open", flow_id=flow_id)
     await opened.say(type="look", is_editing=True)
     await opened.say(type="open", flow_id=1)
     assert (await opened.hear("presence"))["people"] == []
     await opened.socket.send_input({"type": "websocket.disconnect", "code": 1001})
-    await opened.socket.wait()
+    await opened.socket.wait(PATIENCE_S)
 
 
 @needs_rows
@@ -182,26 +187,6 @@ async def test_a_channel_layer_that_is_away_keeps_nobody_from_saving(people, set
         channel_layers.backends.clear()
     assert saved.revision == 2
     assert "Error calling" in caplog.text
-
-
-@pytest.fixture
-def redis_url(tmp_path):
-    """A Redis of this test's own."""
-    program = shutil.which("redis-server")
-    if program is None:
-        pytest.skip("redis-server is not installed")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    for line in process.stdout:
-        if "Ready to accept connections" in line:
-            break
-    yield f"redis://127.0.0.1:{port}"
-    process.terminate()
-    process.wait(10)
-    process.stdout.close()
 
 
 class InAnotherProcess(PreviewConsumer):

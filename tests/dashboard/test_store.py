@@ -9,6 +9,7 @@ from django.db import connections
 from dashboard.catalogue import writing
 from dashboard.store import RowStore, build, catalogue_version
 from recflow.data.records import FeedbackRecord, ItemRecord, UserRecord
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
 
@@ -69,7 +70,7 @@ def test_readers_keep_the_old_snapshot_until_the_new_one_is_ready(rows, tmp_path
     store._not_before = 0.0
     writing.delete_item("m2")
     assert store.snapshot() is old
-    store._worker.join(timeout=20)
+    store._worker.join(timeout=PATIENCE_S)
     assert store.snapshot().items.ids.texts([0]) == ["m1"]
     assert len(store.snapshot().feedback) == 2
 

@@ -15,6 +15,7 @@ from dashboard.models import CatalogueChange
 from dashboard.store import RowStore, build, refresh
 from recflow.data.records import FeedbackRecord, ItemRecord, UserRecord
 from recflow.data.snapshot import arrays
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
 
@@ -120,7 +121,7 @@ def test_a_refresh_in_the_background_writes_no_files(rows, tmp_path):
     store._not_before = 0.0
     writing.put_users([UserRecord("new")])
     store.snapshot()
-    store._worker.join(timeout=20)
+    store._worker.join(timeout=PATIENCE_S)
     assert "new" in store.snapshot().users.ids
     assert len(list(tmp_path.iterdir())) == 1
     store.snapshot(fresh=True)

@@ -10,6 +10,7 @@ import threading
 import httpx
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.server_process import ROOT, ServerProcess, environment
 
 ADMIN_KEY, NAME, PASSWORD = "admin-key", "ada", "long-enough-1815"
@@ -20,7 +21,6 @@ dashboard_password = "{PASSWORD}"
 admin_api_key = "{ADMIN_KEY}"
 """
 N_USERS, N_ITEMS = 60, 30
-PATIENCE_S = 60.0
 
 
 def drawing(text=""):

@@ -19,6 +19,7 @@ from recflow.outbound import addresses
 from recflow.outbound.call import EndpointPolicy, Timing, breaker_status
 from recflow.outbound.client import Guard
 from tests import scripted_server as play
+from tests.patience import PATIENCE_S
 from tests.scripted_server import json_reply, status
 
 CHAT = "/v1/chat/completions"
@@ -26,7 +27,7 @@ TEMPLATE = PromptTemplate("{% for i in items %}{{ i.ItemId }},{{ i.Comment }}\n{
 ITEMS = [{"ItemId": name, "Comment": "x"} for name in "abc"]
 GOOD = json_reply({"choices": [{"message": {"content": "3\n1\n2"}, "finish_reason": "stop"}]})
 CAB, ABC = (2, 0, 1), (0, 1, 2)
-SLACK_S = 1.0  # what a busy machine may add to a deadline
+SLACK_S = 10.0  # what a busy machine may add to a deadline; without one it would be 20 s and more
 
 
 def said(message, http=400, **fields):
@@ -220,7 +221,7 @@ async def test_the_deadline_holds_whatever_trickles_in(server, endpoint, guard, 
 
 
 async def test_silence_is_tried_once_more_while_time_is_left(server, endpoint, guard):
-    policy = EndpointPolicy("llm test", dataclasses.replace(guard, idle_s=0.2, total_s=2.0))
+    policy = EndpointPolicy("llm test", dataclasses.replace(guard, idle_s=0.2))
     server.script(CHAT, play.hang(), GOOD)
     ranking = await rank(dataclasses.replace(endpoint, policy=policy))
     assert (ranking.order, server.count(CHAT)) == (CAB, 2)
@@ -294,22 +295,22 @@ async def test_context_length_is_never_met_twice(server, endpoint):
     assert (ranking.order, ranking.reason, server.count(CHAT)) == (ABC, "context_length", 2)
 
 
-async def test_cancelling_closes_the_connection_within_a_second(server, endpoint):
+async def test_cancelling_closes_the_connection(server, endpoint):
     arrived, gone = threading.Event(), threading.Event()
 
     def wait_for_the_end(exchange):
         arrived.set()
-        if exchange.wait_for_disconnect(2):
+        if exchange.wait_for_disconnect(PATIENCE_S):
             gone.set()
         exchange.close()
 
     server.script(CHAT, wait_for_the_end)
     task = asyncio.create_task(rank(endpoint))
-    await asyncio.to_thread(arrived.wait, 2)
+    assert await asyncio.to_thread(arrived.wait, PATIENCE_S)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await asyncio.to_thread(gone.wait, 1)
+    assert await asyncio.to_thread(gone.wait, PATIENCE_S)
 
 
 async def test_a_wrong_template_fails_with_its_place_and_no_call(server, endpoint):

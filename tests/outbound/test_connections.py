@@ -10,6 +10,7 @@ from recflow.errors import ServiceError, ServiceTimeout
 from recflow.outbound import client, connections
 from recflow.outbound.client import send
 from recflow.outbound.messages import Request
+from tests.patience import PATIENCE_S
 from tests.scripted_server import ScriptedServer, hang, json_reply, status
 
 
@@ -34,7 +35,7 @@ async def test_connection_that_the_other_side_closed_is_not_used_again(server, g
     server.script("/", reply_and_close)
     await send(Request(server.url("/")), guard)
     (left,) = idle(guard)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while not left.has_expired():  # noqa: ASYNC110  the news comes over the wire, no event tells it
             await asyncio.sleep(0)
     assert (await send(Request(server.url("/")), guard)).status == 200
@@ -55,7 +56,7 @@ async def test_only_so_many_stay_open(server, guard, monkeypatch):
     all_there = threading.Barrier(5)
 
     def reply_together(exchange):
-        all_there.wait(timeout=5)
+        all_there.wait(PATIENCE_S)
         exchange.reply(200, "[]")
 
     server.script("/", reply_together)
@@ -78,7 +79,7 @@ async def test_the_last_ones_are_closed_though_nobody_calls_any_more(server, gua
     server.script("/", json_reply([]))
     await send(Request(server.url("/")), guard)
     assert len(idle(guard)) == 1
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await client._connections(guard)._sweeping
     assert idle(guard) == []
 
