@@ -15,6 +15,8 @@ from recflow.outbound.messages import Answer
 from recflow.outbound.retry import classify
 
 _SHOWN = 500
+#: Tokens of one call that are believed.
+MOST_TOKENS = 10**9
 
 
 @dataclass(frozen=True)
@@ -167,15 +169,17 @@ def _usage(fields: object) -> Usage:
         for name in ("prompt_tokens_details", "completion_tokens_details")
     )
     return Usage(
-        prompt=_count(fields.get("prompt_tokens")),
-        completion=_count(fields.get("completion_tokens")),
-        cached=_count(prompt_details.get("cached_tokens")),
-        reasoning=_count(completion_details.get("reasoning_tokens")),
+        prompt=token_count(fields.get("prompt_tokens")),
+        completion=token_count(fields.get("completion_tokens")),
+        cached=token_count(prompt_details.get("cached_tokens")),
+        reasoning=token_count(completion_details.get("reasoning_tokens")),
     )
 
 
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+def token_count(value: object) -> int | None:
+    """Tokens as a service reports them; None for a number that no call can take, and no budget could book."""
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_TOKENS
+    return value if is_count else None
 
 
 def _read_stream(text: str) -> Completion:

@@ -20,6 +20,7 @@ import orjson
 from recflow.errors import ReplyUnreadable, ServiceError
 from recflow.llm.chat import estimate_tokens
 from recflow.llm.endpoint import Endpoint, capabilities_of, remember_refusal
+from recflow.llm.envelope import token_count
 from recflow.outbound.call import Attempt, Timing, call
 from recflow.outbound.messages import Answer, Request
 from recflow.outbound.retry import Decision, Hint
@@ -270,8 +271,8 @@ def _tokens(document: object) -> int | None:
     if not isinstance(usage, dict):
         return None
     for name in ("total_tokens", "prompt_tokens"):
-        if isinstance(usage.get(name), int) and not isinstance(usage[name], bool):
-            return usage[name]
+        if (tokens := token_count(usage.get(name))) is not None:
+            return tokens
     return None
 
 

@@ -75,7 +75,16 @@ def test_lowest_index_wins_and_legacy_text_counts():
 
 
 @pytest.mark.parametrize(
-    "usage", [None, [], "x", {"prompt_tokens": True}, {"prompt_tokens": -1}, {"prompt_tokens": "9"}]
+    "usage",
+    [
+        None,
+        [],
+        "x",
+        {"prompt_tokens": True},
+        {"prompt_tokens": -1},
+        {"prompt_tokens": "9"},
+        {"prompt_tokens": 10**30, "completion_tokens": 10**9 + 1},
+    ],
 )
 def test_nonsense_in_usage_is_no_usage(usage):
     assert read_envelope(body({"content": "a"}, usage=usage)).usage == Usage()

@@ -137,6 +137,14 @@ async def test_contract_of_each_vendor(server, endpoint, profile, path, request_
     assert call.tokens_in == (tokens or 3 * (4 + 2))
 
 
+@pytest.mark.parametrize(
+    ("reported", "tokens"), [(7, 7), (-7, None), (10**30, None), (True, None), ("7", None)]
+)
+def test_tokens_that_no_budget_could_book_are_not_believed(reported, tokens):
+    body = json.dumps({"results": results(0.5), "usage": {"total_tokens": reported}}).encode()
+    assert read_scores(body, 1) == ((0.5,), tokens)
+
+
 def test_every_profile_has_a_contract():
     assert {contract[0] for contract in CONTRACTS} == set(PROFILES) == set(RERANK_PROFILES)
 
