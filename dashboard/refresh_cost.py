@@ -26,6 +26,7 @@ from recflow.engine.executor import execute
 from recflow.engine.flow import Flow, Node
 from recflow.engine.registry import NODE_TYPES
 from recflow.engine.values import Candidates
+from recflow.nodes.outside import NamedEndpoint
 
 #: Users whose prompts are built.
 SAMPLED = 5
@@ -47,7 +48,12 @@ async def refresh_cost(flow: Flow, *, n_sampled: int = SAMPLED, seed: int = 0) -
     rankers = [node for node in flow.nodes if not node.disabled and _asks_a_model(node)]
     size = min(n_sampled, len(users)) if rankers else 0
     sampled = np.sort(np.random.default_rng(seed).choice(users, size=size, replace=False)).tolist()
-    nodes = [await _cost_of(flow, node, sampled, len(users), snapshot) for node in rankers]
+    nodes = [
+        await _cost_of(
+            flow, node, sampled, len(users), snapshot, found.endpoints.get(_settings_of(node).endpoint)
+        )
+        for node in rankers
+    ]
     costs = [entry["cost"] for entry in nodes]
     return {
         "users": len(users),
@@ -63,9 +69,15 @@ async def refresh_cost(flow: Flow, *, n_sampled: int = SAMPLED, seed: int = 0) -
 
 
 async def _cost_of(
-    flow: Flow, node: Node, sampled: list[int], n_users: int, snapshot: Snapshot
+    flow: Flow,
+    node: Node,
+    sampled: list[int],
+    n_users: int,
+    snapshot: Snapshot,
+    named: NamedEndpoint | None,
 ) -> dict[str, Any]:
-    chosen = NODE_TYPES[node.type].read_settings(node.settings)
+    """What one ranker asks for; ``named`` is the endpoint that its settings name, None when there is none."""
+    chosen = _settings_of(node)
     quiet = without_asking(flow)
     source = next(other for other in flow.nodes if NODE_TYPES[other.type].output == "user")
     shown = []
@@ -80,7 +92,6 @@ async def _cost_of(
         met = await asyncio.to_thread(scene, user_id, items, {}, source.settings)
         prompt = await (await PromptPreview.of(chosen, met)).rendered()
         shown.append(_counted(prompt, chosen.kind))
-    named = directory.current().endpoints.get(chosen.endpoint)
     costs = [entry["cost"] for entry in shown]
     has_price = named is not None and named.endpoint.price is not None and None not in costs
     return {
@@ -118,8 +129,12 @@ def _for_all(shown: list[dict[str, Any]], name: str, n_users: int) -> int:
     return round(statistics.fmean([entry[name] for entry in shown] or [0]) * n_users)
 
 
+def _settings_of(node: Node) -> Any:
+    return NODE_TYPES[node.type].read_settings(node.settings)
+
+
 def _asks_a_model(node: Node) -> bool:
-    return hasattr(NODE_TYPES[node.type].read_settings(node.settings), "endpoint")
+    return hasattr(_settings_of(node), "endpoint")
 
 
 def _asks_others(node: Node) -> bool:
@@ -127,6 +142,4 @@ def _asks_others(node: Node) -> bool:
 
 
 def _is_external(node: Node) -> bool:
-    return any(
-        hasattr(NODE_TYPES[node.type].read_settings(node.settings), name) for name in ("url", "script")
-    )
+    return any(hasattr(_settings_of(node), name) for name in ("url", "script"))

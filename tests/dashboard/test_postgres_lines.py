@@ -1,4 +1,4 @@
-"""How answers keep connections to PostgreSQL, with a stand-in for its driver; tests/databases asks a real one."""
+"""How answers keep connections to PostgreSQL, its driver played; tests/databases asks a real one."""
 
 from __future__ import annotations
 

@@ -174,6 +174,11 @@ class TestCost:
         assert found["tokens"] == 6 * shown["estimate"]["total"]
         assert found["cost"] == pytest.approx(6 * shown["estimate"]["prompt"])
 
+    def test_endpoints_are_looked_up_once_however_long_the_prompts_take(self, client, feedback, monkeypatch):
+        """What was read is old after two seconds, and rows cannot be read on the event loop."""
+        monkeypatch.setattr(directory, "FRESH_S", 0.0)
+        assert self.cost(client, prompt=self.PROMPT, system="")["nodes"][0]["model"] == "m"
+
     def test_several_calls_a_user_count_each(self, client, feedback):
         found = self.cost(client, prompt=self.PROMPT, system="", technique="shuffle", shuffles=5)
         assert found["calls"] == 30
