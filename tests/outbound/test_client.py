@@ -4,6 +4,7 @@ import gzip
 import logging
 import socket
 import sys
+import threading
 import time
 import zlib
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from recflow.errors import AddressRefused, ServiceError, ServiceTimeout
 from recflow.outbound import service_time
 from recflow.outbound.client import Guard, send
 from recflow.outbound.messages import Answer, Request, shown_url
+from tests.patience import PATIENCE_S
 from tests.scripted_server import (
     ScriptedServer,
     drip,
@@ -32,7 +34,7 @@ from tests.scripted_server import (
 )
 
 DEADLINE_S = 0.4
-SLACK_S = 2.0  # generous: the machine may be busy; the bug looked for costs many seconds more
+SLACK_S = 10.0  # generous: the machine may be busy; the bug looked for costs 20 s and more
 
 
 def short(guard: Guard, **changes) -> Guard:
@@ -73,18 +75,21 @@ async def test_deadline_ends_what_a_timeout_per_read_would_not(server, guard, ha
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells when the bytes came")
 async def test_time_of_the_service_leaves_out_how_long_its_answer_lay_unread(server, guard):
+    replied = threading.Event()
+
     def reply_after_a_tenth(exchange):
         exchange.pause(0.1)
         exchange.reply(200, "[]")
+        replied.set()
 
     server.script("/", reply_after_a_tenth)
+    began = time.perf_counter()
     task = asyncio.create_task(send(Request(server.url("/")), guard))
     assert await asyncio.to_thread(server.wait_for_hit, "/")
-    began = time.perf_counter()
-    while time.perf_counter() - began < 1.0:
-        """This loop has other things to do."""
+    replied.wait(PATIENCE_S)  # this loop has other things to do
+    threading.Event().wait(0.5)
     answer = await task
-    assert 90 <= answer.service_ms < 900
+    assert 90 <= answer.service_ms < (time.perf_counter() - began) * 1000 - 250
 
 
 def test_where_the_connection_is_gone_the_kernel_tells_no_time():
@@ -108,7 +113,7 @@ async def test_cancelling_closes_the_connection_upstream(server, guard):
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await asyncio.to_thread(server.wait_for_disconnect, "/slow", within_s=1.0)
+    assert await asyncio.to_thread(server.wait_for_disconnect, "/slow")
 
 
 @pytest.mark.parametrize(
