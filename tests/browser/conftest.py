@@ -262,6 +262,7 @@ class Editor:
     def click_node(self, node_id):
         """Select a node by its title, where no control is."""
         self.node(node_id).locator(".card-head").click()
+        self.expect_stillness()
 
     def start_edge(self, source):
         x, y = self.middle_of(self.by(f"port-{source}-out"))
@@ -300,6 +301,7 @@ class Editor:
         raise AssertionError(f"zoom stays at {self.zoom()}, wanted {zoom}")
 
     def zoom(self):
+        self.expect_stillness()
         style = self.page.locator(".react-flow__viewport").get_attribute("style")
         return float(re.search(r"scale\(([\d.]+)\)", style)[1])
 

@@ -1,6 +1,7 @@
 """Criteria on versions and activation; the number of a test is the criterion's."""
 
 import copy
+import json
 import re
 import subprocess
 import sys
@@ -585,3 +586,61 @@ def test_42_an_export_comes_back_whole_without_secrets_and_unknown_types_stay(op
     assert "Unknown type" in editor.node("odd").inner_text()
     assert editor.edge("latest", "odd").locator(".edge-path.is-misfit").count() == 1
     assert editor.edge("source", "latest").locator(".edge-path.is-misfit").count() == 0
+
+
+def test_36_edits_of_somebody_who_was_logged_out_wait_until_they_are_back(open_editor):
+    editor = open_editor(POPULAR)
+    editor.expected_complaints = ["401"]
+    refusal = {"message": "You are not logged in any more"}
+    editor.page.route("**/api/flows/*/draft", lambda route: route.fulfill(status=401, json=refusal))
+    editor.click_node("ranker")
+    editor.page.locator("#node-name").fill("Order")
+    editor.page.get_by_test_id("log-in").wait_for()
+    assert editor.by("toast").inner_text().startswith("Not saved: You are not logged in any more")
+    editor.page.unroute("**/api/flows/*/draft")
+    editor.page.evaluate("() => { document.documentElement.dataset.ready = 'before'; }")
+    editor.by("log-in").click()
+    editor.ready()
+    editor.node("ranker").get_by_text("Order").first.wait_for()
+    assert next(part["name"] for part in editor.saved_draft()["nodes"] if part["id"] == "ranker") == "Order"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"nodes": [node("a", "latest", 0, 0), {"id": "b", "type": "merge", "pin": "yes"}]}, "nodes.1.pin"),
+        ({"nodes": [node("a", "latest", 0, 0)] * 2}, "Two nodes have the id 'a'"),
+        ({"format": 99, "nodes": [node("a", "latest", 0, 0)]}, "format 99"),
+    ],
+)
+def test_42_a_file_that_could_never_be_saved_is_refused_with_the_reason(open_editor, tmp_path, wrong, words):
+    editor = open_editor(EMPTY)
+    editor.expected_complaints = ["422"]
+    file = tmp_path / "flow.json"
+    file.write_text(json.dumps({"format": 1, "name": "Wrong", "edges": [], "notes": [], **wrong}))
+    with editor.page.expect_file_chooser() as chooser:
+        editor.by("menu").click()
+        editor.page.get_by_text("Import JSON").click()
+    chooser.value.set_files(file)
+    editor.by("refusal").get_by_text(words).wait_for()
+    assert editor.node_ids() == []
+
+
+def test_42_what_a_file_leaves_out_is_completed(open_editor, tmp_path):
+    editor = open_editor(EMPTY)
+    bare = {
+        "format": 1,
+        "nodes": [{"id": "a", "type": "latest", "position": {"x": 0, "y": 300}}, {"id": "b", "type": "ranker"}],
+    }
+    file = tmp_path / "flow.json"
+    file.write_text(json.dumps(bare | {"edges": [{"id": "e", "source": "a", "target": "b"}]}))
+    with editor.page.expect_file_chooser() as chooser:
+        editor.by("menu").click()
+        editor.page.get_by_text("Import JSON").click()
+    chooser.value.set_files(file)
+    editor.edge("a", "b").wait_for(state="attached")
+    editor.click_node("a")
+    editor.by("inspector").wait_for()
+    saved = editor.saved_draft()
+    assert [part["settings"] for part in saved["nodes"]] == [{}, {}]
+    assert saved["edges"][0]["order"] == 0

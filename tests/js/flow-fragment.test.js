@@ -52,3 +52,12 @@ test("an exported flow can be pasted too", () => {
   assert.equal(fragment.nodes.length, 5);
   assert.equal(fragment.edges.length, 5);
 });
+
+test("what a node on the clipboard lacks is completed, and a node that no server would keep is left out", () => {
+  const bare = { id: "a", type: "finder", position: { x: 1, y: 2 } };
+  const read = (...nodes) => readFragment(JSON.stringify({ format: 1, nodes: [bare, ...nodes] })).nodes;
+  assert.deepEqual(read(), [{ ...bare, name: "", settings: {}, disabled: false, pin: null }]);
+  const wrong = [{ pin: "yes" }, { settings: [] }, { settings: null }, { disabled: 1 }, { name: null }, { type: 5 }, { position: { x: "0", y: 0 } }];
+  for (const values of wrong) assert.equal(read({ ...bare, id: "b", ...values }).length, 1, JSON.stringify(values));
+  assert.equal(read(null, 3, { ...bare, id: "b" }).length, 2);
+});

@@ -31,9 +31,9 @@ export function ExpressionValue({ field, text, onProblems }) {
     if (!isUser && !exampleItem) editor.suggestItems("", 1).then(([item]) => item && editor.setExample(item.item_id), () => {});
   }, []);
   return html`<div className="expression-value" data-testid="expression-value">
-    <span className="expression-for">For</span>
+    <span>For</span>
     ${isUser
-      ? html`<span className="expression-user" title="The user of the preview">${userId || "no user chosen"}</span>`
+      ? html`<span title="The user of the preview">${userId || "no user chosen"}</span>`
       : html`<${Combobox} id=${`example-${field.name}`} testId="example-item" label="Item to try the expression on" placeholder="an item" value=${exampleItem} onValue=${editor.setExample}
           suggest=${(words) => editor.suggestItems(words)} onEnter=${() => {}} describe=${(item) => ({ value: item.item_id, words: item.title || item.item_id, beside: item.item_id })} />`}
     <output className=${answer?.error ? "is-error" : ""}>${resultWords(answer, text)}</output>

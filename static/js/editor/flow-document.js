@@ -12,6 +12,8 @@ import { additionRefusal, inputsOf, refusal } from "./connecting.js";
  * @typedef {{flow: Flow, problem?: undefined} | {problem: string, flow?: undefined}} Outcome
  */
 
+const ORIGIN = Object.freeze({ x: 0, y: 0 });
+
 /** An id that no other tab draws as well. */
 export function freshId(prefix) {
   return prefix + globalThis.crypto.randomUUID().replaceAll("-", "").slice(0, 10);
@@ -141,9 +143,17 @@ export function replaceFlow(flow, { document }) {
   return { flow: completed(document) };
 }
 
-/** A document with the lists that every other function relies on; unknown keys stay. */
+/** A document with the lists and values that every other function relies on, as the server completes it; unknown keys stay. */
 export function completed(document) {
-  return { ...document, nodes: document.nodes ?? [], edges: document.edges ?? [], notes: document.notes ?? [] };
+  const { nodes = [], edges = [], notes = [] } = document;
+  return {
+    ...document, nodes: nodes.map(completedNode), edges: edges.map((edge) => ({ order: 0, ...edge })),
+    notes: notes.map((note) => ({ text: "", position: ORIGIN, ...note })),
+  };
+}
+
+export function completedNode(node) {
+  return { name: "", position: ORIGIN, settings: {}, disabled: false, pin: null, ...node };
 }
 
 /** `wanted`, or `wanted 2`, `wanted 3` ... when nodes are called so already. */

@@ -1,6 +1,6 @@
 /** A part of a drawing as text: what copy puts on the clipboard, and how it comes back under new ids. Pure. */
 import { additionRefusal } from "./connecting.js";
-import { freeName, freshId } from "./flow-document.js";
+import { completedNode, freeName, freshId } from "./flow-document.js";
 
 const KIND = "recflow-fragment";
 const STEP = 40;
@@ -25,7 +25,7 @@ export function readFragment(text) {
     return null;
   }
   if (parsed?.kind !== KIND && parsed?.format === undefined) return null;
-  const nodes = Array.isArray(parsed.nodes) ? parsed.nodes.filter(isNode) : [];
+  const nodes = Array.isArray(parsed.nodes) ? parsed.nodes.filter(Boolean).map(completedNode).filter(isNode) : [];
   const notes = Array.isArray(parsed.notes) ? parsed.notes.filter((note) => isPlace(note?.position)) : [];
   const ids = new Set(nodes.map((node) => node.id));
   const edges = Array.isArray(parsed.edges)
@@ -70,7 +70,13 @@ export function paste(flow, { fragment, at }, types) {
 }
 
 function isNode(node) {
-  return typeof node?.id === "string" && typeof node.type === "string" && typeof node.name === "string" && isPlace(node.position);
+  const { id, type, name, position, settings, disabled, pin } = node;
+  const texts = [id, type, name].every((text) => typeof text === "string");
+  return texts && isPlace(position) && isObject(settings) && typeof disabled === "boolean" && (pin === null || isObject(pin));
+}
+
+function isObject(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isPlace(position) {

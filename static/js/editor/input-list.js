@@ -51,7 +51,7 @@ export function InputList({ node, ordered, editable }) {
           <${Icon} name="close" size=${12} /></button>`}
       </li>`)}
     </ol>
-    ${editable && candidates.length > 0 && html`<select className="add-input" aria-label="Connect another node to this one" value=""
+    ${editable && candidates.length > 0 && html`<select aria-label="Connect another node to this one" value=""
       onChange=${(event) => editor.perform("connect", { source: event.target.value, target: node.id })}>
       <option value="">Connect from…</option>
       ${candidates.map((other) => html`<option key=${other.id} value=${other.id}>${nameOf(other, types)}</option>`)}

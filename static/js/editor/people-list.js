@@ -14,7 +14,7 @@ export function People() {
   if (people.length === 0) return null;
   const hidden = people.length - SHOWN;
   const face = html`<span className="faces">${people.slice(0, SHOWN).map((person) => html`<${Face} key=${person.id} person=${person} />`)}
-    ${hidden > 0 && html`<span className="face is-rest">+${hidden}</span>`}</span>`;
+    ${hidden > 0 && html`<span className="face">+${hidden}</span>`}</span>`;
   return html`<${Popover} label=${allInWords(people)} testId="presence" className="people-button" face=${face}>
     ${() => html`<ul className="people-list" data-testid="people">${people.map((person) => html`<${Row} key=${person.id} person=${person} />`)}</ul>`}
   </${Popover}>`;

@@ -122,15 +122,17 @@ export function createReleasing(editor, api) {
     chooser.click();
   }
 
-  function takeOver(text, fileName) {
+  /** The server says first whether it can read the document: what it refuses could never be saved. */
+  async function takeOver(text, fileName) {
     if (!readFragment(text)) return editor.refuse(`${fileName} is no flow document.`);
     const document = JSON.parse(text);
+    const refused = await api.post("/flows/check", { document }).then(() => null, (error) => error.message);
+    if (refused) return editor.refuse(`${fileName}: ${refused}`);
     const { flow, record } = store.get();
-    const isNamed = flow.nodes.length === 0 && document.name && document.name !== record.name; // an empty flow has no name worth keeping
-    const name = isNamed ? document.name : flow.name;
-    const outcome = editor.perform("import", { document: { ...document, name } }, isNamed ? { flowName: { before: record.name, after: name } } : {});
-    if (outcome.problem) return;
-    if (isNamed) nameFlow(name);
+    const brings = flow.nodes.length === 0 ? document.name : null; // an empty flow has no name worth keeping
+    const flowName = brings && brings !== record.name ? { before: record.name, after: brings } : undefined;
+    if (editor.perform("import", { document: { ...document, name: brings || flow.name } }, { flowName }).problem) return;
+    if (flowName) nameFlow(brings);
     requestAnimationFrame(() => editor.canvas.fit());
   }
 }

@@ -28,7 +28,7 @@ export function ResultList({ run }) {
     ${run.note && html`<p className="run-note">${run.note}</p>`}
     ${run.degraded.map((text) => html`<p className="field-warning run-note" key=${text}>${text}</p>`)}
     ${run.items.length === 0 && html`<p className="empty-hint drawer-empty">Nothing came out for this user. The counts on the canvas show where the list ran dry.</p>`}
-    <ol className="result-list" onKeyDown=${onKeyDown}>
+    <ol onKeyDown=${onKeyDown}>
       ${run.items.map((item) => html`<${Result} key=${item.item_id} item=${item} flow=${flow} isOpen=${traced?.item_id === item.item_id} onOpen=${() => editor.trace(item)} />`)}
     </ol>
   </div>`;

@@ -11,7 +11,7 @@ export function createRunning(store, api, socket, editing) {
   return { start, run, runAside, cancel, explain, outputOf, chooseUser, learnUser, suggestUsers, suggestItems, trace };
 
   function start() {
-    socket.listen({ onMessages: hear, onState: linkChanged });
+    socket.listen({ onMessages: hear, onState: linkChanged, onLockedOut: editing.askToLogIn });
   }
 
   /** Run the unsaved drawing; with `until` only what that node needs. */

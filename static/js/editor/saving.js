@@ -10,6 +10,7 @@ const PAUSE_MS = 1200;
 const LONGEST_MS = 4000;
 const RETRY_MS = 3000;
 const REFRESH_MS = 20_000;
+const LOGIN_NEEDED = 401;
 const tab = freshId("tab");
 
 /** Does the drawing differ from what the server has? */
@@ -21,14 +22,16 @@ export function createSaving(store, api, editing) {
   let timer = null;
   let dirtySince = null;
   let underway = null;
+  let leaving = false; // to the login, with everything unsaved in the journal
   let warnedOf = null; // the revision of somebody else's save that does not go together with what is here
-  return { start, saveNow, settleConflict, restore, refresh, hearOfChange, setAutosave };
+  const LOG_IN = { label: "Log in", testId: "log-in", act: logIn };
+  return { start, saveNow, settleConflict, restore, refresh, hearOfChange, setAutosave, askToLogIn };
 
   /** Watch the drawing from now on, taking up what an earlier visit could not save. */
   function start() {
     watch(store, (state) => state.flow, changed);
     addEventListener("beforeunload", (event) => {
-      if (isUnsaved(store.get()) || underway) event.preventDefault();
+      if (!leaving && (isUnsaved(store.get()) || underway)) event.preventDefault();
     });
     addEventListener("online", () => saveNow());
     addEventListener("focus", refresh);
@@ -59,11 +62,10 @@ export function createSaving(store, api, editing) {
   async function saveNow() {
     clearTimeout(timer);
     if (store.get().readOnly || store.get().conflict) return;
-    if (underway) await underway;
+    while (underway) await underway;
     if (!isUnsaved(store.get())) return;
-    underway = put();
+    underway = put().finally(() => (underway = null));
     await underway;
-    underway = null;
     if (store.get().saving === "idle") changed();
   }
 
@@ -90,6 +92,17 @@ export function createSaving(store, api, editing) {
     store.set({ saving: away ? "offline" : "failed", saveMessage: error.message });
     editing.announce(`Not saved: ${error.message}`);
     if (away) timer = setTimeout(saveNow, RETRY_MS);
+    else store.set({ toast: { text: `Not saved: ${error.message}`, ...(error.status === LOGIN_NEEDED && { action: LOG_IN }) } });
+  }
+
+  /** The session is over: what is not saved waits in the journal for whoever comes back from the login. */
+  function askToLogIn() {
+    store.set({ toast: { text: "You are not logged in any more. Your edits are kept in this browser.", action: LOG_IN } });
+  }
+
+  function logIn() {
+    leaving = readJournal(journal) !== null;
+    location.reload();
   }
 
   /** Somebody saved in between: bring both changes together, or ask where both changed the same field. */

@@ -2,9 +2,11 @@
 
 const FIRST_WAIT_MS = 300;
 const LONGEST_WAIT_MS = 5000;
+const LOCKED_OUT = 4403;
 
 /**
- * @typedef {{onMessages: (messages: object[]) => void, onState: (state: "open"|"reconnecting") => void}} Listener
+ * @typedef {{onMessages: (messages: object[]) => void, onState: (state: "open"|"reconnecting") => void, onLockedOut?: () => void}} Listener
+ *   onLockedOut: whoever opened this page may not have the socket any more
  * @param {string} path such as /ws/preview
  * @returns {{listen: (listener: Listener) => void, send: (message: object) => boolean, close: () => void}} what is sent
  *   while it is away goes out on return
@@ -54,9 +56,10 @@ export function openSocket(path) {
     messages.forEach(send);
   }
 
-  function dropped() {
+  function dropped({ code }) {
     if (closed) return;
     tell("reconnecting");
+    if (code === LOCKED_OUT) for (const listener of listeners) listener.onLockedOut?.();
     timer = setTimeout(connect, wait * (0.75 + Math.random() / 2));
     wait = Math.min(wait * 2, LONGEST_WAIT_MS);
   }
