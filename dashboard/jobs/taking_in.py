@@ -27,6 +27,8 @@ from recflow.interop.jsonl import Kind
 KIND = "import"
 #: Imports that the Data page shows, and rows of each that could not be read.
 SHOWN, SHOWN_REJECTS = 5, 20
+#: Of a file's name; most folders take 255, and that of the rows that could not be read is longer.
+MAX_NAME_BYTES = 200
 _FORMATS = {".jsonl": "jsonl", ".json": "jsonl", ".csv": "csv", ".tsv": "csv", ".txt": "csv"}
 
 
@@ -36,13 +38,18 @@ def ask(upload: UploadedFile, kind: Kind | None, asked_by: str = "") -> Job:
     Raises:
         BadRecord: its name does not tell how to read it, or what it holds.
     """
-    name = Path(upload.name or "upload").name
+    name = _end_of(Path(upload.name or "upload").name)
     is_told = kind is not None or any(word.rstrip("s") in name.lower() for word in KINDS)
     if format_of(name) == "jsonl" and not is_told:
         raise BadRecord(f"{name} does not say what it holds: choose users, items or feedback")
     folder = uploads.keep(upload, name)
     parameters = {"folder": folder, "name": name, "kind": kind}
     return ledger.enqueue(KIND, f"{KIND}:{folder}", f"Import {name}"[:160], parameters, asked_by=asked_by)
+
+
+def _end_of(name: str) -> str:
+    """A name that a folder takes, also with more behind it; the end tells how a file is read."""
+    return name.encode("utf-8", "replace")[-MAX_NAME_BYTES:].decode("utf-8", "ignore")
 
 
 def format_of(name: str) -> str:

@@ -528,6 +528,14 @@ def test_a_file_that_cannot_be_read_is_refused_with_the_reason(browser, name, se
     assert sentence in answer.content.decode()
 
 
+def test_a_file_of_a_name_too_long_for_a_folder_is_taken_in_and_its_bad_rows_told(browser):
+    upload(browser, f"{'é' * 240}users.csv", b"user_id,labels\nann,x\n,y\n")
+    job = do_jobs()
+    assert (job.state, User.objects.get().user_id) == ("done", "ann")
+    assert job.parameters["name"] == "é" * 95 + "users.csv"  # 190 + 9 bytes; half an é is left out
+    assert b"UserId is missing" in b"".join(browser.get(f"/data/rejects/{job.pk}.jsonl").streaming_content)
+
+
 def test_an_import_without_a_file_says_so(browser):
     assert "Choose a file first" in browser.post("/data/import").content.decode()
 
