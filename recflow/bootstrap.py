@@ -54,12 +54,20 @@ def run_django(arguments: list[str]) -> None:
     """Hand over to Django's commands."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recflow.settings")
     from django.core.management import execute_from_command_line
-    from django.db import OperationalError
+    from django.db import DatabaseError, OperationalError
+    from django.db.migrations.exceptions import MigrationSchemaMissing
 
     try:
         execute_from_command_line(arguments)
-    except OperationalError as error:
-        raise CannotStart(f"The database cannot be used: {' '.join(str(error).split())}") from error
+    except MigrationSchemaMissing as error:  # what it was raised for says the same in fewer words
+        raise CannotStart(f"The database cannot be used: {first_line(str(error.__context__))}") from error
+    except DatabaseError as error:
+        said = " ".join(str(error).split())
+        if re.search(r"no such table|relation .* does not exist", said):
+            raise CannotStart(f"Run python3 manage.py migrate first: {first_line(str(error))}") from error
+        if type(error) not in (DatabaseError, OperationalError):  # a statement of ours is wrong
+            raise
+        raise CannotStart(f"The database cannot be used: {said}") from error
 
 
 def ensure_packages(files: list[Path], arguments: list[str], *, may_install: bool) -> None:
@@ -226,6 +234,10 @@ def say(sentence: str) -> None:
     """Tell the person in front of the terminal what takes time."""
     sys.stdout.write(f"{sentence}\n")
     sys.stdout.flush()
+
+
+def first_line(text: str) -> str:
+    return text.strip().partition("\n")[0]
 
 
 def last_line(text: str) -> str:

@@ -248,20 +248,34 @@ def prepare_data_dir(configuration: Configuration) -> Path:
 
 
 def secret_key(configuration: Configuration) -> str:
-    """The key that signs sessions: as given, or made on first use and kept for the owner's eyes only."""
+    """The key that signs sessions: as given, or made on first use and kept for the owner's eyes only.
+
+    Raises:
+        ConfigurationError: the file that keeps it cannot be made or read.
+    """
     if given := configuration.recflow.secret_key.get_secret_value():
         return given
     path = prepare_data_dir(configuration) / "secret_key"
-    if not path.exists():
-        draft = path.with_name(f"{path.name}.{os.getpid()}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_urlsafe(50))
-        # Of two processes that start together, the first link wins and both read the same key.
-        with contextlib.suppress(FileExistsError):
-            path.hardlink_to(draft)
-        draft.unlink()
-    return path.read_text(encoding="ascii")
+    try:
+        if not path.exists():
+            _make_secret(path)
+        return path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise ConfigurationError(
+            f"{path} cannot be used ({reason}): let this account read it, or give a SECRET_KEY"
+        ) from error
+
+
+def _make_secret(path: Path) -> None:
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(secrets.token_urlsafe(50))
+    # Of two processes that start together, the first link wins and both read the same key.
+    with contextlib.suppress(FileExistsError):
+        path.hardlink_to(draft)
+    draft.unlink()
 
 
 def _file_to_read() -> Path | None:

@@ -125,17 +125,41 @@ def test_an_environment_that_cannot_be_made_is_one_sentence(outside, monkeypatch
         bootstrap.make_environment()
 
 
-def test_a_database_that_is_away_is_one_sentence(tmp_path):
-    code = (
-        "from recflow.bootstrap import run_django, CannotStart\n"
-        "try: run_django(['manage.py', 'migrate'])\nexcept CannotStart as error: print(error)"
-    )
-    environment = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/x", "RECFLOW_DATA_DIR": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=bootstrap.PROJECT, env=environment, capture_output=True, text=True
-    )
-    assert done.stdout.startswith("The database cannot be used: ")
-    assert len(done.stdout.splitlines()) == 1
+@pytest.fixture
+def said_by(tmp_path):
+    """What a command of Django's ends with, in a process of its own, when it cannot start."""
+
+    def run(command, **environment):
+        code = (
+            "import sys\nfrom recflow.bootstrap import run_django, CannotStart\n"
+            "try: run_django(['manage.py', *sys.argv[1:]])\nexcept CannotStart as error: print(error)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, *command],
+            cwd=bootstrap.PROJECT,
+            env={"RECFLOW_DATA_DIR": str(tmp_path)} | environment,
+            capture_output=True,
+            text=True,
+        )
+        assert len(done.stdout.splitlines()) == 1, done.stdout + done.stderr
+        return done.stdout.strip()
+
+    return run
+
+
+def test_a_database_that_is_away_is_one_sentence(said_by):
+    said = said_by(["migrate"], DATABASE_URL="postgresql://nobody@127.0.0.1:1/x")
+    assert said.startswith("The database cannot be used: ")
+
+
+def test_a_file_that_is_no_database_is_one_sentence(said_by, tmp_path):
+    (tmp_path / "recflow.sqlite3").write_text("a text where a database should be")
+    assert said_by(["migrate"]) == "The database cannot be used: file is not a database"
+
+
+def test_a_command_that_finds_no_tables_says_how_to_make_them(said_by):
+    said = said_by(["clearsessions"])
+    assert said == "Run python3 manage.py migrate first: no such table: django_session"
 
 
 def test_ports_that_cannot_be_had_are_one_sentence_each():

@@ -111,3 +111,11 @@ def test_a_data_folder_that_cannot_be_made_is_one_sentence(config, tmp_path):
         ConfigurationError, match=r"cannot be written .*: name another one in RECFLOW_DATA_DIR"
     ):
         secret_key(config(f"[recflow]\ndata_dir = '{tmp_path}/file/var'\n"))
+
+
+def test_a_secret_key_that_cannot_be_read_is_one_sentence(config, tmp_path):
+    (tmp_path / "var" / "secret_key").mkdir(parents=True)  # as for an account that may not read it
+    with pytest.raises(
+        ConfigurationError, match=r"secret_key cannot be used \(Is a directory\): let this acc"
+    ):
+        secret_key(config(f"[recflow]\ndata_dir = '{tmp_path}/var'\n"))

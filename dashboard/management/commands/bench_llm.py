@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from dashboard.evaluation.asking import AskedRanker, Forecast
@@ -73,6 +74,7 @@ class Command(BaseCommand):
         parser.add_argument("--yes", action="store_true", help="do not ask before spending")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        call_command("migrate", verbosity=0)  # also a folder of MovieLens is measured with what Settings say
         try:
             self._measure(options)
         except (RecflowError, ConfigurationError, ValueError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from dashboard.catalogue import reading
@@ -21,6 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("folder", type=Path, help="made when it does not exist")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        call_command("migrate", verbosity=0)
         folder: Path = options["folder"]
         try:
             folder.mkdir(parents=True, exist_ok=True)

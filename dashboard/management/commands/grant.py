@@ -7,6 +7,7 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from dashboard.access import ROLES
@@ -23,6 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--new", action="store_true", help="make the account; asks for its password")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        call_command("migrate", verbosity=0)
         name, role = options["user"], options["role"]
         if name is None:
             for account in accounts():
