@@ -27,7 +27,7 @@ from .addresses import PUBLIC_ONLY, AddressPolicy
 from .body import ACCEPT_ENCODING, read_body
 from .connections import Connections
 from .messages import Answer, Request, shown_url
-from .redirects import follow, target_of
+from .redirects import follow, target_of, with_readable_host
 from .service_time import service_ms
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -177,7 +177,7 @@ def _checked(request: Request) -> httpx.URL:
     """The address of a request that can and may be sent. A refusal repeats no header value."""
     try:
         url = _url(request.url)
-    except (httpx.InvalidURL, TypeError):
+    except (httpx.InvalidURL, TypeError, UnicodeError):
         raise ServiceError("The URL cannot be read.", kind="bad_url") from None
     if url.scheme not in ("http", "https"):
         raise AddressRefused(
@@ -203,7 +203,7 @@ def _checked(request: Request) -> httpx.URL:
 @lru_cache(maxsize=256)
 def _url(text: str) -> httpx.URL:
     """Reads a URL; most calls go where the last ones went."""
-    return httpx.URL(text)
+    return with_readable_host(httpx.URL(text))
 
 
 def _ours(error: Exception, request: Request, guard: Guard) -> ServiceError:

@@ -21,9 +21,19 @@ def target_of(request: Request, answer: Answer) -> str | None:
     if answer.status not in MOVED or not location:
         return None
     try:
-        return str(httpx.URL(answer.url or request.url).join(location))
-    except httpx.InvalidURL:
+        return str(with_readable_host(httpx.URL(answer.url or request.url).join(location)))
+    except (httpx.InvalidURL, UnicodeError):
         return None
+
+
+def with_readable_host(url: httpx.URL) -> httpx.URL:
+    """The URL itself. httpx reads names such as xn--bcher-kva only when it is asked for the host.
+
+    Raises:
+        UnicodeError: the name of its host is no such name.
+    """
+    _ = url.host
+    return url
 
 
 def follow(request: Request, answer: Answer, target: str) -> Request:

@@ -182,6 +182,12 @@ async def test_redirects_are_handed_back_unless_allowed(server, guard):
     assert server.count("/new") == 0
 
 
+async def test_a_redirect_to_a_name_that_is_none_is_handed_back(server, guard):
+    server.script("/old", redirect("http://xn--/"))
+    answer = await send(Request(server.url("/old")), dataclasses.replace(guard, max_hops=3))
+    assert (answer.status, answer.hops) == (302, 0)
+
+
 async def test_redirect_loop_costs_three_hops(server, guard):
     server.script("/loop", redirect("/loop"))
     answer = await send(Request(server.url("/loop")), dataclasses.replace(guard, max_hops=3))
@@ -248,6 +254,7 @@ async def test_connection_is_kept_open_between_calls(server, guard):
         (Request("http://"), ServiceError, "names no host"),
         (Request("http://user:pw@host/"), ServiceError, "carries a user name or password"),
         (Request("http://[::1/"), ServiceError, "cannot be read"),
+        (Request("http://xn--/"), ServiceError, "cannot be read"),
         (Request("http://host/", "GET /x"), ServiceError, "not an HTTP method"),
         (Request("http://host/", headers=(("A b", "x"),)), ServiceError, "not the name of a header"),
         (
