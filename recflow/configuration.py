@@ -229,14 +229,14 @@ def read_configuration() -> Configuration:
 
 
 def prepare_data_dir(configuration: Configuration) -> Path:
-    """The data folder, made if need be.
+    """The data folder, made for the owner's eyes only if need be: sessions and what users did are in it.
 
     Raises:
         ConfigurationError: it cannot be made or written.
     """
     folder = configuration.data_dir
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:

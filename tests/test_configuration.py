@@ -6,7 +6,13 @@ import stat
 
 import pytest
 
-from recflow.configuration import ENVIRONMENT, ConfigurationError, read_configuration, secret_key
+from recflow.configuration import (
+    ENVIRONMENT,
+    ConfigurationError,
+    prepare_data_dir,
+    read_configuration,
+    secret_key,
+)
 
 
 @pytest.fixture
@@ -103,6 +109,14 @@ def test_the_secret_key_is_made_once_and_for_the_owner_only(config, tmp_path):
     assert len(key) > 50
     assert secret_key(found) == key
     assert stat.S_IMODE((tmp_path / "var" / "secret_key").stat().st_mode) == 0o600
+
+
+def test_a_data_folder_is_made_for_the_owner_only_and_one_that_is_there_stays_as_it_is(config, tmp_path):
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared").chmod(0o770)
+    for name, mode in (("own", 0o700), ("shared", 0o770)):
+        folder = prepare_data_dir(config(f"[recflow]\ndata_dir = '{tmp_path}/{name}'\n"))
+        assert stat.S_IMODE(folder.stat().st_mode) == mode
 
 
 def test_a_data_folder_that_cannot_be_made_is_one_sentence(config, tmp_path):
