@@ -17,6 +17,7 @@ from django.db import transaction
 from dashboard import activation, drafts
 from dashboard.active import active_flow
 from dashboard.models import Flow, FlowVersion
+from recflow.configuration import keys_of_gorse
 from recflow.errors import BadRecord
 from recflow.interop.gorse_config import config_to_flow, flow_to_config, not_expressible
 from recflow.interop.gorse_config.services import carry_over, without_keys
@@ -87,13 +88,13 @@ def write_out(flow_id: int | None = None, *, with_keys: bool = False) -> tuple[s
 
 
 def copy_settings(text: str, own: Path) -> list[str]:
-    """Copy ``[server]``, ``[openai]`` and ``[master]`` to our configuration file, where they are not set.
+    """Copy what is a setting of ours as well to our configuration file, where it is not set there yet.
 
     Returns:
         A sentence for each key or section.
     """
     before = own.read_text(encoding="utf-8") if own.exists() else ""
-    after, told = carry_over(text, before)
+    after, told = carry_over(text, before, keys_of_gorse())
     if after != before:
         _keep_private(own, after)
     return told

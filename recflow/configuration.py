@@ -278,6 +278,15 @@ def _make_secret(path: Path) -> None:
     draft.unlink()
 
 
+def keys_of_gorse() -> dict[str, set[str]]:
+    """The sections of Gorse's that are settings here, and which of their keys mean something."""
+    sections = {"server": ServerSection, "openai": OpenAISection, "master": MasterSection}
+    return {
+        name: {info.alias or field for field, info in model.model_fields.items()}
+        for name, model in sections.items()
+    }
+
+
 def _file_to_read() -> Path | None:
     named = os.environ.get("RECFLOW_CONFIG")
     if named:
@@ -293,13 +302,12 @@ def _lower_keys(value: Any) -> Any:
 
 
 def _unknown_keys(raw: dict[str, Any]) -> list[str]:
-    sections = {"server": ServerSection, "openai": OpenAISection, "master": MasterSection}
-    unknown = [name for name in raw if name not in {*sections, "recommend", "recflow"}]
-    for name, model in sections.items():
-        known = {info.alias or field for field, info in model.model_fields.items()}
+    known = keys_of_gorse()
+    unknown = [name for name in raw if name not in {*known, "recommend", "recflow"}]
+    for name, keys in known.items():
         section = raw.get(name)
         unknown += (
-            [f"{name}.{key}" for key in section if key not in known] if isinstance(section, dict) else []
+            [f"{name}.{key}" for key in section if key not in keys] if isinstance(section, dict) else []
         )
     return unknown
 

@@ -12,9 +12,9 @@ from ninja import Router
 from dashboard import activation, active
 from dashboard.api.admin import publish
 from dashboard.api.gorse import body_object
+from recflow.configuration import keys_of_gorse
 from recflow.interop.gorse_config import config_to_flow
 from recflow.interop.gorse_config.schema import Recommend, read_recommend, values_of
-from recflow.interop.gorse_config.services import SECTIONS
 
 router = Router(tags=["configuration"])
 
@@ -64,7 +64,7 @@ def _with_definitions() -> dict[str, Any]:
 def _whole() -> dict[str, Any]:
     """Every section but keys and passwords, durations as texts."""
     flow, _ = active.active_flow()
-    return {**{name: _section(name) for name in SECTIONS}, "recommend": values_of(flow.document())}
+    return {**{name: _section(name) for name in keys_of_gorse()}, "recommend": values_of(flow.document())}
 
 
 def _section(name: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from dashboard import activation, active, drafts, gorse_files
 from dashboard.models import Activation, Flow
-from recflow.configuration import Configuration
+from recflow.configuration import Configuration, keys_of_gorse
 from recflow.engine.flow import load_flow
 from recflow.errors import BadRecord
 from recflow.interop.gorse_config.schema import read_recommend, values_of
@@ -116,7 +116,7 @@ class TestCommand:
 
 def test_the_result_of_copying_settings_is_read_by_our_configuration(monkeypatch, tmp_path):
     own = tmp_path / "config.toml"
-    own.write_text(carry_over(WHOLE.read_text(), "[recflow]\nhttps = true\n")[0])
+    own.write_text(carry_over(WHOLE.read_text(), "[recflow]\nhttps = true\n", keys_of_gorse())[0])
     monkeypatch.setenv("RECFLOW_CONFIG", str(own))
     read = Configuration()
     assert read.server.api_key.get_secret_value() == "secret"

@@ -551,3 +551,11 @@ def test_no_two_imported_nodes_share_a_place_and_every_edge_leads_right():
     places = {n["id"]: (n["position"]["x"], n["position"]["y"]) for n in document["nodes"]}
     assert len(set(places.values())) == len(places)
     assert all(places[source][0] < places[target][0] for source, target in edges(document))
+
+
+def test_settings_that_a_script_of_gorse_never_had_are_told_only_when_somebody_sets_them():
+    document, _ = config_to_flow(EXTERNAL.format("trending"))
+    assert not_expressible(document) == []
+    (node,) = (node for node in document["nodes"] if node["type"] == "external")
+    node["settings"]["timeout"] = "9s"
+    assert not_expressible(document) == ["timeout of external 'trending' is not a setting of Gorse"]

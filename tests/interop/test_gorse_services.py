@@ -3,7 +3,7 @@
 import pytest
 
 from recflow.errors import BadRecord
-from recflow.interop.gorse_config.services import without_keys
+from recflow.interop.gorse_config.services import carry_over, without_keys
 
 SECRETS = """# shop
 [database]
@@ -67,3 +67,20 @@ def test_without_a_key_nothing_changes_not_even_odd_spacing():
 def test_what_is_no_toml_is_refused():
     with pytest.raises(BadRecord, match="The configuration is not TOML"):
         without_keys("[openai")
+
+
+def test_only_settings_that_mean_something_here_are_copied_and_the_others_named():
+    gorse = (
+        "[Server]\nDefault_N = 5\ncache_expire = '10s'\nAPI_key = 'k'\n[master]\nport = 1\nhost = 2\n[oidc]\n"
+    )
+    after, told = carry_over(
+        gorse, "[server]\napi_key = 'mine'\n", {"server": {"default_n", "api_key"}, "master": ()}
+    )
+    assert after == "[server]\napi_key = 'mine'\nDefault_N = 5\n"
+    assert told == [
+        "Server.Default_N was copied to the configuration",
+        "Server.API_key has another value in the configuration, which stays",
+        "cache_expire of [Server] has no meaning here and stays in the file",
+        "port, host of [master] have no meaning here and stay in the file",
+        "[oidc] has no meaning here and stays in the file",
+    ]

@@ -139,10 +139,10 @@ class _Export:
         keys = {"data-source": DATA_SOURCE, "recommend": RECOMMEND, "collaborative": COLLABORATIVE, **ARRAYS}
         for node in self.now.flow.nodes:
             twin = self.now.twin(node)
-            kind = {"kind": kind_of(node)} if node.type == "ranker" else {}
-            known = {key.setting for key in RANKER.get(kind_of(node), ()) if kind} | {"kind", "mode"}
-            known |= {key.setting for key in keys.get(node.type, ())}
-            usual = full_settings(node.type, kind) | (dict(twin.settings) if twin else {})
+            known = {key.setting for key in RANKER.get(kind_of(node), ()) if node.type == "ranker"}
+            known |= {key.setting for key in keys.get(node.type, ())} | {"kind", "mode"}
+            given = {name: value for name, value in node.settings.items() if name in known}
+            usual = full_settings(node.type, given) | (dict(twin.settings) if twin else {})
             for name, value in full_settings(node.type, node.settings).items():
                 if node.type in ("ranker", *keys) and name not in known and value != usual.get(name):
                     yield f"{name} of {_label(node)} is not a setting of Gorse"

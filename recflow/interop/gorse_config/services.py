@@ -1,23 +1,22 @@
 """The sections of Gorse's configuration that are settings of a server and no part of a drawing.
 
 ``[server]``, ``[openai]`` and ``[master]`` have the same form in our configuration file, so moving in means
-copying them, and only what is not set there yet. Values are never told: most are keys. A configuration that
-leaves the house goes without them.
+copying what has a meaning here and is not set there yet. Values are never told: most are keys. A
+configuration that leaves the house goes without them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from recflow.errors import BadRecord
 
-SECTIONS = ("server", "openai", "master")
-#: Sections with a meaning here.
-KNOWN = (*SECTIONS, "recommend", "recflow")
+#: Sections with a meaning here that are no settings of Gorse's server: one is drawn, one is ours.
+OTHERS = ("recommend", "recflow")
 #: How the names of keys, passwords and tokens end in a configuration, ours or Gorse's.
 _SECRET = re.compile(
     r"(api_key|secret_key|access_key|account_key|token|password|client_secret)$", re.IGNORECASE
@@ -26,16 +25,17 @@ _SECRET = re.compile(
 _PASSWORD = re.compile(r"^([\w+]+://[^:/@\s]*):[^/@\s]+@")
 
 
-def carry_over(source: str, target: str) -> tuple[str, list[str]]:
-    """Copy the sections into another configuration.
+def carry_over(source: str, target: str, known: Mapping[str, Collection[str]]) -> tuple[str, list[str]]:
+    """Copy settings into another configuration.
 
     Args:
         source: a Gorse configuration.
         target: our own one.
+        known: the sections that are settings here, and which of their keys mean something.
 
     Returns:
         The target with what it lacked, and a sentence for each key that was copied or stands there with
-        another value, and for each section that means nothing here.
+        another value, and for what means nothing here.
 
     Raises:
         BadRecord: one of them is no TOML.
@@ -43,21 +43,30 @@ def carry_over(source: str, target: str) -> tuple[str, list[str]]:
     given, own = _parsed(source), _parsed(target)
     told: list[str] = []
     for name, section in given.items():
-        if name.lower() not in KNOWN:
-            told.append(f"[{name}] has no meaning here and stays in the file")
-        if name.lower() not in SECTIONS or not isinstance(section, dict):
+        keys = known.get(name.lower())
+        if keys is None or not isinstance(section, dict):
+            if name.lower() not in OTHERS:
+                told.append(f"[{name}] has no meaning here and stays in the file")
             continue
-        place = _spelled(own, name)
+        told += _carried(name, {key: value for key, value in section.items() if key.lower() in keys}, own)
+        if strange := [key for key in section if key.lower() not in keys]:
+            have, stay = ("has", "stays") if len(strange) == 1 else ("have", "stay")
+            told.append(f"{', '.join(strange)} of [{name}] {have} no meaning here and {stay} in the file")
+    return tomlkit.dumps(own), told
+
+
+def _carried(name: str, section: dict, own: tomlkit.TOMLDocument) -> Iterator[str]:
+    """Copy the keys of a section; yields what became of each."""
+    place = _spelled(own, name)
+    for key, value in section.items():
         if place not in own:
             own[place] = tomlkit.table()
-        for key, value in section.items():
-            spelled = _spelled(own[place], key)
-            if spelled not in own[place]:
-                own[place][spelled] = value
-                told.append(f"{name}.{key} was copied to the configuration")
-            elif own[place][spelled] != value:
-                told.append(f"{name}.{key} has another value in the configuration, which stays")
-    return tomlkit.dumps(own), told
+        spelled = _spelled(own[place], key)
+        if spelled not in own[place]:
+            own[place][spelled] = value
+            yield f"{name}.{key} was copied to the configuration"
+        elif own[place][spelled] != value:
+            yield f"{name}.{key} has another value in the configuration, which stays"
 
 
 def without_keys(text: str) -> tuple[str, list[str]]:
