@@ -14,6 +14,7 @@ from recflow.errors import ServiceError
 from recflow.llm.chat import ChatOptions, ChatResult, Message, chat, estimate_tokens
 from recflow.llm.endpoint import Endpoint
 from recflow.nodes.outside import DEFAULT_ENDPOINT, Asked, Outside
+from recflow.outbound.call import Attempt
 
 #: Room for the answer, which is booked before the call.
 MAX_OUTPUT_TOKENS = 4_096
@@ -58,21 +59,23 @@ async def answer(
         on_text(text)
 
     began = perf_counter()
-    used = (0, 0)
     failure: BaseException | None = None
+    attempts: tuple[Attempt, ...] = ()
     try:
         result = await chat(endpoint, messages, options, on_text=hear if on_text is not None else None)
-        used = (result.prompt_tokens, result.completion_tokens)
+        attempts = result.attempts
+        used = (result.prompt_tokens + asked * (len(attempts) - 1), result.completion_tokens)
     except BaseException as error:
         failure = error
-        if heard:  # what was said before it broke off, or before nobody listened any more, is paid for
-            used = (asked, estimate_tokens("".join(heard)))
+        # What was sent is paid for, and so is what was said before it broke off or nobody listened any more.
+        attempts, tries = (error.history, error.attempts) if isinstance(error, ServiceError) else ((), 1)
+        used = (asked * tries, estimate_tokens("".join(heard)))
         raise
     finally:
         paid = price.of(*used) if price else None
         budget.settle(booked, cost, sum(used), paid)
         ms = (perf_counter() - began) * 1000
-        call_log.writer.record(_logged(endpoint, used, paid, ms, failure))
+        call_log.writer.record(_logged(endpoint, used, paid, ms, attempts, failure))
     return result
 
 
@@ -96,7 +99,12 @@ async def streamed(
 
 
 def _logged(
-    endpoint: Endpoint, used: tuple[int, int], paid: float | None, ms: float, failure: BaseException | None
+    endpoint: Endpoint,
+    used: tuple[int, int],
+    paid: float | None,
+    ms: float,
+    attempts: Sequence[Attempt],
+    failure: BaseException | None,
 ) -> Asked:
     is_left = isinstance(failure, asyncio.CancelledError)
     told = "Nobody waited for the answer any more" if is_left else str(failure or "")
@@ -112,6 +120,7 @@ def _logged(
         reason="cancelled" if is_left else getattr(failure, "kind", ""),
         message=failure.message if isinstance(failure, ServiceError) else told,
         n_calls=1,
+        statuses=tuple(attempt.status or 0 for attempt in attempts),
         tokens_in=used[0],
         tokens_out=used[1],
         cost=paid,

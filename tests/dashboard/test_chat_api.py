@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import threading
 
@@ -12,6 +13,8 @@ from pydantic import SecretStr
 
 from dashboard.models import CallLogEntry
 from dashboard.outside import asking, call_log, directory
+from dashboard.outside.spending import today
+from recflow.errors import ServiceError
 from recflow.llm import standin
 from recflow.outbound.client import close_clients
 from tests.scripted_server import ScriptedServer, hang, status
@@ -123,6 +126,24 @@ async def test_whoever_leaves_ends_the_call_and_pays_for_what_was_said(default, 
     entry = await logged()
     assert (entry.status, entry.reason) == ("failed", "cancelled")
     assert (entry.tokens_in, entry.tokens_out) == (3, 2)  # nine letters and five, three a token
+
+
+@pytest.mark.parametrize(
+    ("handlers", "state", "statuses", "tokens"),
+    [
+        ((status(500), HELLO_THERE), "ok", [500, 200], (3 + 7, 2)),  # nine letters, and what was reported
+        ((status(400),), "failed", [400], (3, 0)),
+    ],
+)
+async def test_every_try_is_booked(default, server, handlers, state, statuses, tokens):
+    spent_before, _ = directory.book().of(today())
+    server.script(CHAT, *handlers)
+    with contextlib.suppress(ServiceError):
+        await asking.answer(HELLO)
+    entry = await logged()
+    assert (entry.status, entry.statuses) == (state, statuses)
+    assert (entry.tokens_in, entry.tokens_out) == tokens
+    assert directory.book().of(today())[0] - spent_before == sum(tokens)
 
 
 async def test_a_service_that_does_not_stream_gives_all_of_it_at_the_end(default, settings, async_client):
