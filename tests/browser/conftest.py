@@ -215,6 +215,16 @@ class Editor:
             "n => document.querySelectorAll('.react-flow__node-card').length === n", arg=n
         )
 
+    def expect_edges(self, names):
+        """Wait until exactly these are drawn: an edge comes a frame after the cards at its ends."""
+        self.page.wait_for_function(
+            """names => {
+              const drawn = [...document.querySelectorAll("[data-testid^='edge-']")];
+              return drawn.map((edge) => edge.dataset.testid.slice(5)).sort().join() === names.join();
+            }""",
+            arg=sorted(names),
+        )
+
     def expect_focus(self, selector):
         self.page.wait_for_function(
             "selector => document.activeElement?.closest(selector) !== null", arg=selector

@@ -76,7 +76,7 @@ def test_one_python_file_gives_palette_card_form_refusals_and_runs(open_editor, 
     editor.press("Escape")
     editor.draw_edge("latest", new)
     editor.draw_edge(new, "recommend")
-    assert editor.edge_names() == sorted(["source-latest", f"latest-{new}", f"{new}-recommend"])
+    editor.expect_edges(["source-latest", f"latest-{new}", f"{new}-recommend"])
 
     reader = server.get("/api/preview/users?kind=heavy&n=1")[0]["user_id"]
     newest = server.get("/api/latest?n=1")[0]["Id"]

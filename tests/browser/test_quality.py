@@ -274,7 +274,7 @@ def test_46_ports_are_tapped_the_canvas_is_panned_and_pinched(open_editor):
     tap("port-latest-out")
     tap("port-merge-in")
     editor.edge("latest", "merge").wait_for(state="attached")
-    assert editor.edge_names() == ["latest-merge", "source-latest"]
+    editor.expect_edges(["latest-merge", "source-latest"])
 
     devtools = editor.page.context.new_cdp_session(editor.page)
 

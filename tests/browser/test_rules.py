@@ -32,7 +32,7 @@ def test_a_node_moved_onto_an_edge_goes_between_its_ends(open_editor):
     at_x, at_y = editor.middle_of(editor.node("keep"))
     editor.move_node("keep", x - at_x, y - at_y)
     editor.edge("keep", "recommend").wait_for(state="attached")
-    assert editor.edge_names() == ["keep-recommend", "latest-keep", "source-latest"]
+    editor.expect_edges(["keep-recommend", "latest-keep", "source-latest"])
 
 
 def test_one_gesture_is_one_step_and_a_burst_of_typing_too(open_editor):

@@ -630,7 +630,10 @@ def test_42_what_a_file_leaves_out_is_completed(open_editor, tmp_path):
     editor = open_editor(EMPTY)
     bare = {
         "format": 1,
-        "nodes": [{"id": "a", "type": "latest", "position": {"x": 0, "y": 300}}, {"id": "b", "type": "ranker"}],
+        "nodes": [
+            {"id": "a", "type": "latest", "position": {"x": 0, "y": 300}},
+            {"id": "b", "type": "ranker"},
+        ],
     }
     file = tmp_path / "flow.json"
     file.write_text(json.dumps(bare | {"edges": [{"id": "e", "source": "a", "target": "b"}]}))
