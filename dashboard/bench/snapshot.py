@@ -22,7 +22,6 @@ from recflow.data import snapshot as snapshot_files
 from recflow.data.records import FeedbackRecord
 from recflow.data.snapshot import Snapshot
 
-FOLDER_HELP = "internal: the empty data folder in which this process fills and reads its database"
 BLOCK = 50_000
 #: Feedback written before each refresh, by as many users; a tenth of it by new users, a tenth on new items.
 N_NEW = 100

@@ -67,4 +67,4 @@ def _sentence(error: OSError | OverflowError, host: str, port: int) -> str:
         return f"Port {port} may not be used by this account: choose one above 1023 with --port"
     if isinstance(error, OverflowError):
         return f"A port is a number from 0 to 65535, got {port}"
-    return f"The server cannot listen on {host}: {error}"
+    return f"The server cannot listen on {host}: {error.strerror or error}"

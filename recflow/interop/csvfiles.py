@@ -98,7 +98,7 @@ def _header(lines: LineFile, kind: Kind) -> tuple[str, list[str]]:
     if text is None:
         raise BadRecord(f"{lines.name} is empty; its first line must name the columns")
     known = {_plain(name) for name in _COLUMNS[kind]}
-    splits = {mark: next(csv.reader([text], delimiter=mark)) for mark in _DELIMITERS}
+    splits = {mark: _split(lines.name, text, mark) for mark in _DELIMITERS}
     delimiter = max(_DELIMITERS, key=lambda mark: len(known & {_plain(name) for name in splits[mark]}))
     header = [name.strip() for name in splits[delimiter]]
     names = [_plain(name) for name in header]
@@ -114,11 +114,19 @@ def _header(lines: LineFile, kind: Kind) -> tuple[str, list[str]]:
 def _kind_of(path: Path) -> Kind:
     with LineFile(path) as lines:
         text = lines.next() or ""
-    names = {_plain(name) for mark in _DELIMITERS for name in next(csv.reader([text], delimiter=mark), [])}
+    names = {_plain(name) for mark in _DELIMITERS for name in _split(path.name, text, mark)}
     for kind in ("feedback", "items", "users"):
         if {_plain(column) for column in _REQUIRED[kind]} <= names:
             return kind
     raise BadRecord(f"{path.name} has neither a column UserId nor ItemId in its first line")
+
+
+def _split(file: str, text: str, delimiter: str) -> list[str]:
+    """The names in the first line of a file, if that is what it holds."""
+    try:
+        return next(csv.reader([text], delimiter=delimiter), [])
+    except csv.Error as error:
+        raise BadRecord(f"{file} does not begin with the names of columns: {error}") from error
 
 
 def _value(column: str, text: str) -> object:

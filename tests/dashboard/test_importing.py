@@ -65,7 +65,7 @@ def test_importing_twice_changes_nothing(movielens):
 def test_a_bad_row_is_put_aside_with_its_line_and_reason_and_is_an_error(movielens, data_dir):
     with (movielens / "ratings.csv").open("a") as file:
         file.write("8,2,many,964982706\n9,2,3.0,964982707\n")
-    with pytest.raises(CommandError, match="1 rows could not be read"):
+    with pytest.raises(CommandError, match="1 row could not be read"):
         call_command("import", "movielens", str(movielens))
     (path,) = (data_dir / "rejects").iterdir()
     (reject,) = [json.loads(line) for line in path.read_text().splitlines()]
@@ -164,10 +164,14 @@ def test_an_export_comes_back_as_it_was(movielens, tmp_path, capsys):
         (("csv", "."), "holds none of users.csv, items.csv, feedback.csv"),
         (("jsonl", "x.jsonl"), "does not say what it holds: give --kind"),
         (("csv", "x.jsonl"), "neither a column UserId nor ItemId"),
+        (("csv", "items.bin"), "items.bin does not begin with the names of columns"),
+        (("csv", "folder"), "users.csv cannot be read: Is a directory"),
     ],
 )
 def test_what_cannot_be_imported_is_refused_in_a_sentence(tmp_path, arguments, sentence):
     (tmp_path / "x.jsonl").write_text("{}\n")
+    (tmp_path / "items.bin").write_bytes(b"PK\r\x03\n")
+    (tmp_path / "folder" / "users.csv").mkdir(parents=True)
     with pytest.raises(CommandError, match=sentence):
         call_command("import", arguments[0], str(tmp_path / arguments[1]))
 

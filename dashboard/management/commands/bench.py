@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from dashboard.bench import expressions, llm, models, preview, refresh, serve, snapshot
+from dashboard.management.numbers import at_least
 from recflow.errors import RecflowError
 
 MOVIELENS = Path("../shared/data/ml-latest-small")
@@ -20,27 +21,27 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parts = parser.add_subparsers(dest="bench", required=True)
         part = parts.add_parser("preview", help="a whole run of the default flow, cold and cached, by node")
-        part.add_argument("--data", type=Path, default=MOVIELENS, help="a MovieLens folder")
-        part.add_argument("--users", type=int, default=100)
+        _movielens(part)
+        _count(part, "--users", 100, "who runs are for")
         part = parts.add_parser("snapshot", help="rows to arrays: time, memory and bytes a row")
-        part.add_argument("--feedback", type=int, default=1_000_000)
-        part.add_argument("--data-folder", type=Path, help=snapshot.FOLDER_HELP)
+        _count(part, "--feedback", 1_000_000, "rows to make up")
+        part.add_argument("--data-folder", type=Path, help=SUPPRESS)  # of the processes it starts
         part = parts.add_parser("expressions", help="scores over a large catalogue")
-        part.add_argument("--items", type=int, default=100_000)
+        _count(part, "--items", 100_000, "size of the catalogue to make up")
         part = parts.add_parser("models", help="time and NDCG@10 of the fitted models on MovieLens")
-        part.add_argument("--data", type=Path, default=MOVIELENS, help="a MovieLens folder")
-        part.add_argument("--seeds", type=int, default=3)
+        _movielens(part)
+        _count(part, "--seeds", 3, "measurements to take the mean of")
         part = parts.add_parser("refresh", help="lists for everybody: from factors, and of a whole flow")
-        part.add_argument("--data", type=Path, default=MOVIELENS, help="a MovieLens folder")
-        part.add_argument("--users", type=int, default=30_000)
-        part.add_argument("--items", type=int, default=41_000)
+        _movielens(part)
+        _count(part, "--users", 30_000, "who lists from factors are for")
+        _count(part, "--items", 41_000, "what they are made of")
         part = parts.add_parser("llm", help="what a ranking adds to a language model's own time")
-        part.add_argument("--latency-ms", type=int, default=50, help="of the stand-in, one call at a time")
-        part.add_argument("--busy-latency-ms", type=int, default=1000, help="the same, many at a time")
-        part.add_argument("--rankings", type=int, default=640)
-        part.add_argument("--in-flight", type=int, default=64)
+        _count(part, "--latency-ms", 50, "time of the stand-in, one call at a time")
+        _count(part, "--busy-latency-ms", 1000, "the same, many calls at a time")
+        _count(part, "--rankings", 640, "rankings, many at a time")
+        _count(part, "--in-flight", 64, "calls at the same time")
         part = parts.add_parser("serve", help="requests a second of /api/recommend beside a bare route")
-        part.add_argument("--seconds", type=int, default=5, help="of each of the five parts")
+        _count(part, "--seconds", 5, "length of each of the five parts")
         part.add_argument("--as-server", action="store_true", help=SUPPRESS)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -77,3 +78,11 @@ class Command(BaseCommand):
     def _say_at_once(self, line: str) -> None:
         self.stdout.write(line)
         self.stdout.flush()
+
+
+def _movielens(parser: ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, default=MOVIELENS, help=f"a MovieLens folder ({MOVIELENS})")
+
+
+def _count(parser: ArgumentParser, name: str, default: int, about: str) -> None:
+    parser.add_argument(name, type=at_least(1), default=default, metavar="N", help=f"{about} ({default:,})")

@@ -1,4 +1,4 @@
-"""Move in from Gorse, or back: ``config.toml`` to a flow, a flow to ``config.toml``."""
+"""Move in from Gorse, or back: config.toml to a flow, a flow to config.toml."""
 
 from __future__ import annotations
 
@@ -39,7 +39,10 @@ class Command(BaseCommand):
             raise CommandError(f"{error.filename} cannot be used: {error.strerror}") from error
 
     def _take_in(self, options: dict[str, Any]) -> None:
-        text = options["path"].read_text(encoding="utf-8")
+        try:
+            text = options["path"].read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise CommandError(f"{options['path']} is not a text in UTF-8: {error.reason}") from error
         taken = gorse_files.take_in(
             text, name=options["name"], author="gorse import-config", activate=options["activate"]
         )

@@ -17,7 +17,7 @@ class Command(BaseCommand):
     help = __doc__
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("format", choices=["movielens", "csv", "jsonl"])
+        parser.add_argument("format", choices=["movielens", "csv", "jsonl"], help="how it is written")
         parser.add_argument("path", type=Path, help="a file, or a folder of users, items and feedback")
         parser.add_argument("--kind", choices=KINDS, help="what a single file holds, when it does not tell")
         parser.add_argument(
@@ -33,12 +33,14 @@ class Command(BaseCommand):
             ]
         except BadRecord as error:
             raise CommandError(error.message) from error
+        except OSError as error:
+            raise CommandError(f"{error.filename} cannot be read: {error.strerror}") from error
         except KeyboardInterrupt:
             self.stderr.write("\nInterrupted: the same command goes on where this one stopped")
             raise
         rejected = sum(outcome.rejected for outcome in outcomes)
         if rejected and not options["allow_rejects"]:
-            raise CommandError(f"{rejected:,} rows could not be read; everything else is in")
+            raise CommandError(f"{_rows(rejected)} could not be read; everything else is in")
 
     def _take_in(self, source: Source) -> Outcome:
         with tqdm(desc=source.path.name, unit="B", unit_scale=True, disable=None) as bar:
@@ -50,9 +52,15 @@ class Command(BaseCommand):
             outcome = take_in(source, report=report)
         if outcome.resumed_at:
             self.stdout.write(f"Went on behind byte {outcome.resumed_at:,} of {source.path}")
-        parts = ", ".join(f"{count:,} {kind}" for kind, count in outcome.counts.items())
+        parts = ", ".join(f"{count:,} {kind}" for kind, count in outcome.counts.items() if count)
         rate = outcome.rows / max(outcome.seconds, 1e-9)
-        self.stdout.write(f"{source.path}: {parts} in {outcome.seconds:.1f} s ({rate:,.0f} rows/s)")
+        self.stdout.write(
+            f"{source.path}: {parts or 'nothing'} in {outcome.seconds:.1f} s ({rate:,.0f} rows/s)"
+        )
         if outcome.rejected:
-            self.stdout.write(f"{outcome.rejected:,} rows were rejected, see {outcome.rejects_file}")
+            self.stdout.write(f"{_rows(outcome.rejected)} rejected, see {outcome.rejects_file}")
         return outcome
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'' if count == 1 else 's'}"

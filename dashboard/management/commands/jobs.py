@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import threading
+from argparse import SUPPRESS
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from dashboard.jobs.planning import plan
 from dashboard.jobs.runner import embedded, on_dask, run_until
+from recflow import addresses
 
 logger = logging.getLogger(__name__)
 
@@ -34,16 +36,20 @@ class Command(BaseCommand):
             default=settings.CONFIGURATION.recflow.dask_scheduler,
             help="address of a Dask scheduler, such as tcp://10.0.0.5:8786; without one this process works",
         )
-        parser.add_argument("--parent", type=int, help="end when this process, which started us, is gone")
+        parser.add_argument("--parent", type=int, help=SUPPRESS)  # the process that started us; ends with it
 
     def handle(self, *args: Any, **options: Any) -> None:
+        address = options["scheduler"]
+        try:
+            addresses.scheduler(address)
+        except ValueError as error:
+            raise CommandError(f"--scheduler is wrong: {error}, got {address!r}") from error
         if options["parent"] is not None:
             os.nice(NICER)
         stop = threading.Event()
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: stop.set())
         threading.Thread(target=_end, args=(stop, options["parent"]), daemon=True).start()
-        address = options["scheduler"]
         try:
             with on_dask(address) if address else embedded() as executor:
                 if not address:
