@@ -331,9 +331,13 @@ def _newest(folder: Path) -> tuple[str, Snapshot] | None:
 
 
 def _complete(folder: Path) -> list[Path]:
-    """Folders of saved snapshots, oldest first."""
-    found = sorted(folder.glob("*/meta.json"), key=lambda path: path.stat().st_mtime)
-    return [path.parent for path in found]
+    """Folders of saved snapshots, oldest first; within one tick of the clock, by their versions."""
+
+    def age(meta: Path) -> tuple[int, int, str]:
+        name = meta.parent.name  # ends in a number that counts up
+        return meta.stat().st_mtime_ns, len(name), name
+
+    return [meta.parent for meta in sorted(folder.glob("*/meta.json"), key=age)]
 
 
 def _save(folder: Path, snapshot: Snapshot, version: str) -> None:

@@ -30,6 +30,7 @@ from recflow.nodes.starters import STARTERS
 from recflow.outbound.addresses import AddressPolicy
 from recflow.outbound.call import EndpointPolicy
 from recflow.outbound.client import Guard
+from tests.patience import is_within
 from tests.scripted_server import ScriptedServer
 
 CLASSIC = STARTERS["classic"].document
@@ -179,21 +180,25 @@ def test_the_endpoint_is_kept_busy(measured, model):
     """36 calls of 0.4 s, 8 at a time, take five rounds; the bound leaves room for a busy machine."""
     _, url = model
     questions = all_questions([measured.split(shots=s, seed=0, n_users=None) for s in (1, 2, 3)])
-    ranker = AskedRanker(ChatAsker(endpoint(url, "slow-400"), measured.snapshot, "like"), KeptAnswers(), 8)
-    asked = ranker.ask_all(questions, UNWATCHED)
-    assert (asked.calls, asked.in_flight) == (36, 8)
-    assert asked.possible_seconds > 1.9
-    assert asked.busy_share > 0.5
+    asker = ChatAsker(endpoint(url, "slow-400"), measured.snapshot, "like")
+
+    def idle_share():
+        asked = AskedRanker(asker, KeptAnswers(), 8).ask_all(questions, UNWATCHED)
+        assert (asked.calls, asked.in_flight) == (36, 8)
+        assert asked.possible_seconds > 1.9
+        return 1 - asked.busy_share
+
+    assert is_within(0.5, idle_share)
 
 
 def test_a_question_may_stand_in_line_for_longer_than_a_call_may_take(measured, model):
-    """Calls of 0.5 s, one at a time: with its turn in line each takes a second, and its deadline is 0.9 s."""
+    """Eight calls of 0.3 s, one at a time: with its turn in line the last takes 2.4 s, past its deadline."""
     _, url = model
-    one_by_one = endpoint(url, "slow-500")
+    one_by_one = endpoint(url, "slow-300")
     policy = one_by_one.policy
-    policy = replace(policy, guard=replace(policy.guard, total_s=0.9), concurrency=1)
+    policy = replace(policy, guard=replace(policy.guard, total_s=2.0), concurrency=1)
     entrants = Entrants(measured, endpoint=replace(one_by_one, policy=policy))
-    plan = RankingPlan(rankers=("llm",), shots=(1,), users=3)
+    plan = RankingPlan(rankers=("llm",), shots=(1,), users=8)
     (contestant,) = contestants_of(plan.rankers, (), entrants)
     report = measure_rankers(plan, measured, [contestant], splits_of(plan, measured))
     assert row_of(report, "llm")["failed_rate"] == 0.0

@@ -17,9 +17,10 @@ from recflow.errors import SandboxError, SandboxLimit
 from recflow.sandbox import templates
 from recflow.sandbox.templates import check, fields_used, render
 from recflow.sandbox.workers import Limits, Pool
+from tests.patience import PATIENCE_S, is_within, wait_until
 
 LIMITS = Limits(seconds=0.2)
-SLACK_S = 1.7  # with the limit, the 2 s that are promised; the machine may be busy
+PROMISED_S = 2.0
 
 RUNAWAY = {
     "nested loops": "{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}"
@@ -62,18 +63,21 @@ RUNAWAY = {
 
 @pytest.mark.parametrize("template", RUNAWAY.values(), ids=RUNAWAY)
 def test_runaway_template_ends_in_an_error_within_the_limit(template):
-    started = time.perf_counter()
-    with pytest.raises(SandboxError) as caught:
-        render(template, {}, limits=LIMITS)
-    assert time.perf_counter() - started < LIMITS.seconds + SLACK_S
-    assert 10 < len(str(caught.value)) < 500
+
+    def seconds():
+        started = time.perf_counter()
+        with pytest.raises(SandboxError) as caught:
+            render(template, {}, limits=LIMITS)
+        assert 10 < len(str(caught.value)) < 500
+        return time.perf_counter() - started
+
+    assert is_within(PROMISED_S, seconds)
     assert render("{{ 1 + 1 }}", {}) == "2"
 
 
 def test_constants_that_are_never_used_are_not_computed_either():
-    started = time.perf_counter()
-    assert render("{% if false %}{{ 9**99999999 }}{% endif %}ok", {}, limits=LIMITS) == "ok"
-    assert time.perf_counter() - started < LIMITS.seconds + SLACK_S
+    limits = Limits(seconds=PATIENCE_S / 4)
+    assert render("{% if false %}{{ 9**99999999 }}{% endif %}ok", {}, limits=limits) == "ok"
 
 
 @pytest.mark.parametrize(
@@ -81,10 +85,13 @@ def test_constants_that_are_never_used_are_not_computed_either():
     ["{% if false %}{{ 'a' | center(10**9) | length }}{% endif %}", "{{ 10**9 | string | center(10**10) }}"],
 )
 def test_checking_and_reading_fields_cannot_run_away(template):
-    started = time.perf_counter()
-    check(template)
-    fields_used(template)
-    assert time.perf_counter() - started < 2 * (1.0 + SLACK_S)
+    def seconds():
+        started = time.perf_counter()
+        check(template)
+        fields_used(template)
+        return time.perf_counter() - started
+
+    assert is_within(2 * PROMISED_S, seconds)
 
 
 LOOKING_AROUND = [
@@ -154,7 +161,7 @@ def test_other_renders_go_on_while_hostile_ones_run():
         attacker.start()
     rendered = 0
     while any(attacker.is_alive() for attacker in attackers):
-        assert render("{{ n }}", {"n": rendered}) == str(rendered)
+        assert render("{{ n }}", {"n": rendered}, limits=Limits(seconds=PATIENCE_S)) == str(rendered)
         rendered += 1
     assert len(errors) == 3
     assert rendered >= 5  # three spinning children on two cores slow the rest, but never stop it
@@ -222,16 +229,13 @@ def test_child_ends_when_its_parent_is_killed():
         "pool = Pool('template')\n"
         "pool.run({'do': 'fields', 'template': 'x'}, Limits())\n"
         "print(pool._idle[0]._process.pid, flush=True)\n"
-        "import time; time.sleep(60)\n"
+        "import time; time.sleep(600)\n"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as parent:
         child = int(parent.stdout.readline())
         os.kill(child, 0)  # it lives
         parent.kill()
-    end = time.monotonic() + 5.0
-    while _lives(child) and time.monotonic() < end:
-        time.sleep(0.02)
-    assert not _lives(child)
+    wait_until(lambda: not _lives(child), f"Process {child} outlives its parent")
 
 
 def _lives(pid: int) -> bool:

@@ -7,9 +7,10 @@ import pytest
 
 from recflow.errors import SandboxError, SandboxLimit, ServiceError
 from recflow.sandbox.scripts import FetchRequest, FetchResponse, ScriptLimits, check_script, run_script
+from tests.patience import is_within
 
 LIMITS = ScriptLimits(seconds=0.2)
-SLACK_S = 1.7
+PROMISED_S = 2.0
 
 
 class Web:
@@ -223,10 +224,10 @@ def test_total_time_is_limited_even_when_every_fetch_is_quick():
 
 def test_waiting_for_a_fetch_is_not_the_scripts_own_time():
     def slow(request):
-        time.sleep(0.5)
+        time.sleep(1.1)
         return FetchResponse(200, body='["a"]')
 
-    assert ids("fetch('http://a').body", fetch=slow, limits=ScriptLimits(seconds=0.2)) == ["a"]
+    assert ids("fetch('http://a').body", fetch=slow, limits=ScriptLimits(seconds=1.0)) == ["a"]
 
 
 # console
@@ -276,11 +277,14 @@ RUNAWAY = {
 
 @pytest.mark.parametrize("script", RUNAWAY.values(), ids=RUNAWAY)
 def test_runaway_script_ends_in_an_error_within_the_limit_and_the_next_one_works(script):
-    started = time.perf_counter()
-    with pytest.raises(SandboxError) as caught:
-        ids(script, limits=LIMITS)
-    assert time.perf_counter() - started < LIMITS.seconds + SLACK_S
-    assert 10 < len(str(caught.value)) < 500
+    def seconds():
+        started = time.perf_counter()
+        with pytest.raises(SandboxError) as caught:
+            ids(script, limits=LIMITS)
+        assert 10 < len(str(caught.value)) < 500
+        return time.perf_counter() - started
+
+    assert is_within(PROMISED_S, seconds)
     assert ids("['next']") == ["next"]
 
 
