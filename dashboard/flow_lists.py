@@ -16,8 +16,9 @@ from dashboard.store import now_us
 from recflow.engine.block_run import nodes_that_wait
 from recflow.engine.check import label_of
 from recflow.engine.context import RunRequest
-from recflow.engine.executor import described, execute, needed_for
+from recflow.engine.executor import execute, needed_for
 from recflow.engine.flow import Flow, Node
+from recflow.engine.outcome import described
 from recflow.engine.registry import NODE_TYPES
 
 

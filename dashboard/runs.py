@@ -29,9 +29,10 @@ from recflow.data.snapshot import Snapshot
 from recflow.engine import events
 from recflow.engine.check import blocking
 from recflow.engine.context import RunRequest
-from recflow.engine.executor import Run, Services, described_list, execute, steps_of, whole_trail
+from recflow.engine.executor import Services, execute
 from recflow.engine.flow import Flow, load_flow
 from recflow.engine.memo import Memo
+from recflow.engine.outcome import Run, described_list, steps_of, whole_trail
 from recflow.engine.values import REASONS, Candidates
 from recflow.errors import FlowError
 

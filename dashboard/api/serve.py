@@ -30,7 +30,7 @@ from dashboard.serving.rows import Position
 from dashboard.serving.waiting import WaitingList
 from dashboard.store import now_us
 from recflow.data.records import MAX_ID, FeedbackRecord
-from recflow.engine.executor import steps_of, whole_trail
+from recflow.engine.outcome import steps_of, whole_trail
 
 PREFIX = "/api/recommend/"
 #: Characters of an address whose answer is kept; memory is counted by answers, not by what was asked.

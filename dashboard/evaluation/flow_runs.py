@@ -31,9 +31,10 @@ from dashboard.jobs.fitting import fit_missing
 from recflow.data.types import IndexVector
 from recflow.engine.check import blocking, check, label_of
 from recflow.engine.context import RunRequest
-from recflow.engine.executor import Run, Services, execute, refuse_problems
+from recflow.engine.executor import Services, execute, refuse_problems
 from recflow.engine.flow import Flow, Node
 from recflow.engine.memo import Memo
+from recflow.engine.outcome import Run
 from recflow.engine.registry import NODE_TYPES
 from recflow.evaluation.intervals import Estimate, mean_with_interval, paired_difference
 from recflow.evaluation.metrics import (

@@ -20,8 +20,9 @@ from recflow.data.feedback import FeedbackRules, UserHistory
 from recflow.data.snapshot import Snapshot
 from recflow.data.types import IndexVector
 from recflow.engine.context import RunRequest
-from recflow.engine.executor import Run, Services, execute
+from recflow.engine.executor import Services, execute
 from recflow.engine.flow import Flow
+from recflow.engine.outcome import Run
 from recflow.evaluation.intervals import mean_with_interval
 from recflow.evaluation.list_changes import ListChange, list_change
 

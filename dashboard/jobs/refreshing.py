@@ -32,8 +32,9 @@ from recflow.data.types import MICROSECONDS_PER_DAY, IndexVector
 from recflow.engine.block_run import BlockServices, block_users, nodes_that_wait, run_block
 from recflow.engine.blocks import history_of
 from recflow.engine.context import RunRequest
-from recflow.engine.executor import Run, Services, execute
+from recflow.engine.executor import Services, execute
 from recflow.engine.flow import Flow
+from recflow.engine.outcome import Run
 from recflow.engine.registry import NODE_TYPES
 from recflow.engine.settings import duration_seconds
 from recflow.nodes.outside import Asked, Outside

@@ -33,7 +33,8 @@ from dashboard.store import now_us
 from recflow.data.feedback import UserHistory
 from recflow.data.types import MICROSECONDS_PER_DAY
 from recflow.engine.context import RunRequest
-from recflow.engine.executor import Run, execute
+from recflow.engine.executor import execute
+from recflow.engine.outcome import Run
 from recflow.nodes.data_source import CLOCK_ERROR_US
 
 Items = list[tuple[str, float]]

@@ -4,7 +4,8 @@ import pytest
 
 from recflow.data.building import ItemRow, build_snapshot
 from recflow.engine.context import RunContext
-from recflow.engine.executor import execute, steps_of, whole_trail
+from recflow.engine.executor import execute
+from recflow.engine.outcome import steps_of, whole_trail
 from recflow.engine.registry import ModelSpec, node
 from recflow.engine.settings import NodeSettings
 from recflow.engine.values import Candidates, UserContext

@@ -1,7 +1,7 @@
 import pytest
 from pytest import approx
 
-from recflow.engine.executor import steps_of, whole_trail
+from recflow.engine.outcome import steps_of, whole_trail
 
 DAY = 86_400_000_000
 
