@@ -25,6 +25,23 @@ def test_a_benchmark_of_nothing_is_not_begun(words, sentence):
         call_command("bench", *words)
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("-s", "1", "0"), "argument -s/--shots: must be at least 1, got 0"),
+        (("--users", "0"), "argument --users: must be at least 1, got 0"),
+        (("--seed", "-1"), "argument --seed: must be at least 0, got -1"),
+        (("--price", "0.5", "nan"), "argument --price: must be a number from 0, got 'nan'"),
+        (("--json", "nowhere/report.json"), "The report cannot be written to nowhere/report.json"),
+        (("--json", "."), r"The report cannot be written to \.: name a file"),
+        (("--data", "nowhere"), "There is no data set 'nowhere'"),
+    ],
+)
+def test_a_measurement_that_could_not_be_told_is_not_begun(words, sentence):
+    with pytest.raises(CommandError, match=sentence):
+        call_command("bench_llm", *words)
+
+
 @pytest.mark.parametrize("address", ["nonsense", "10.0.0.5:8786", "tcp://scheduler"])
 def test_an_address_that_dask_would_look_for_in_vain_is_refused(address):
     with pytest.raises(CommandError, match=f"an address such as tcp://10.0.0.5:8786, got {address!r}"):

@@ -1,7 +1,7 @@
-"""``python manage.py bench_llm``: how well rankers order held-out items, a language model among them.
+"""How well rankers order held-out items, a language model among them.
 
 For each user the newest positive feedback is hidden among 99 items that user never touched; every ranker
-orders the same 100 candidates, knowing the ``s`` positives before it.
+orders the same 100 candidates, knowing the S positives before it.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from dashboard.evaluation.ranking_runs import (
 from dashboard.evaluation.tables import ranking_table
 from dashboard.evaluation.watching import Step, Watcher
 from dashboard.jobs.fitting import rules_of_flow
+from dashboard.management.numbers import at_least, not_negative
 from recflow.configuration import Configuration, ConfigurationError, read_configuration
 from recflow.data.feedback import FeedbackRule, FeedbackRules
 from recflow.engine.flow import load_flow
@@ -50,9 +51,17 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--config", type=Path, help="config.toml with [openai] and [recommend]")
         parser.add_argument(
-            "-s", "--shots", type=int, nargs="+", default=[1], help="positives of each user that are known"
+            "-s",
+            "--shots",
+            type=at_least(1),
+            nargs="+",
+            default=[1],
+            metavar="S",
+            help="positives of each user that are known, one measurement for each (1)",
         )
-        parser.add_argument("--users", type=int, help="ask a sample of so many users")
+        parser.add_argument(
+            "--users", type=at_least(1), metavar="N", help="ask a sample of so many users, not all"
+        )
         parser.add_argument(
             "--rankers", nargs="+", default=[*MODELS, ASKED], help=f"among {', '.join(LABELS)}"
         )
@@ -64,9 +73,19 @@ class Command(BaseCommand):
         )
         parser.add_argument("--data", default=OWN, help=f"a MovieLens folder, or {OWN}")
         parser.add_argument("--positive", nargs="+", help='positive feedback, such as "rating>=3.5"')
-        parser.add_argument("--seed", type=int, default=0, help="of negatives, samples and models")
-        parser.add_argument("--in-flight", type=int, default=32, help="calls to a model at the same time")
-        parser.add_argument("--price", type=float, nargs=2, metavar=("IN", "OUT"), help="of a million tokens")
+        parser.add_argument(
+            "--seed", type=at_least(0), default=0, help="of negatives, samples and models (0)"
+        )
+        parser.add_argument(
+            "--in-flight",
+            type=at_least(1),
+            default=32,
+            metavar="N",
+            help="calls to a model at the same time (32)",
+        )
+        parser.add_argument(
+            "--price", type=not_negative, nargs=2, metavar=("IN", "OUT"), help="of a million tokens"
+        )
         parser.add_argument(
             "--injection", action="store_true", help="measure what an item gains by asking to be put first"
         )
@@ -81,6 +100,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def _measure(self, options: dict[str, Any]) -> None:
+        _check_writable(options["json"])
         began, began_cpu = time.perf_counter(), time.process_time()
         configuration = _configuration(options["config"])
         plan = RankingPlan(
@@ -169,6 +189,14 @@ class Command(BaseCommand):
     def _say(self, text: str) -> None:
         self.stdout.write(text)
         self.stdout.flush()
+
+
+def _check_writable(file: Path | None) -> None:
+    """Before anything is asked: a report that cannot be kept would have to be paid for again."""
+    if file is None:
+        return
+    if file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise CommandError(f"The report cannot be written to {file}: name a file in a folder that is there")
 
 
 def _asked(contestants: list[Contestant]) -> list[tuple[str, AskedRanker]]:
