@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dashboard.active import active_flow
+from dashboard.active import UNSAVED, active_flow
 from dashboard.models import Activation
 from recflow.data.feedback import FeedbackRules
 from recflow.engine.block_run import nodes_that_wait
@@ -57,9 +57,7 @@ class Plan:
 def current_plan(known: Plan | None = None) -> Plan:
     """The plan of the flow that is active now; ``known`` itself when that is still it."""
     flow, label = active_flow()
-    last = Activation.objects.select_related("previous").order_by("-pk").first()
-    previous = last.previous if last else None
-    before = f"{previous.flow_id}@{previous.number}" if previous else None
+    before = _label_before(label)
     if known is not None and (known.flow, known.label, known.before) == (flow, label, before):
         return known
     return plan_of(flow, label, before)
@@ -80,6 +78,15 @@ def plan_of(flow: Flow, label: str, before: str | None = None) -> Plan:
         fallback is not None and all(node.type in IMPERSONAL for node in _leading_to(flow, fallback)),
         bool(nodes_that_wait(flow)),
     )
+
+
+def _label_before(label: str) -> str | None:
+    """What answered until the last activation; before the first it was the configuration's flow."""
+    last = Activation.objects.select_related("previous").order_by("-pk").first()
+    if last is None:
+        return None
+    before = f"{last.previous.flow_id}@{last.previous.number}" if last.previous else UNSAVED
+    return before if before != label else None
 
 
 def _fallback_of(flow: Flow) -> str | None:

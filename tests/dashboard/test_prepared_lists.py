@@ -206,6 +206,16 @@ class TestFromTheList:
         await a(feedback, "m5", kind="hate", value=2.0)
         assert await ids("ann?n=2") == ["m3", "m4"]
 
+    async def test_after_the_first_activation_lists_of_the_configuration_serve_until_there_are_new_ones(
+        self, activate, get
+    ):
+        await a(prepare, "default")
+        version = await a(activate, drawing())
+        answer = await get("ann?n=3")
+        assert (answer.json(), answer.headers["x-flow-version"]) == (["m5", "m3", "m4"], "default")
+        await a(prepare, version, items=["m1"])
+        assert (await get("ann?n=1")).headers["x-flow-version"] == version
+
     async def test_until_there_is_a_list_of_the_new_version_that_of_the_old_one_serves(self, activate, get):
         old = await a(activate, drawing())
         await a(prepare, old)
