@@ -18,6 +18,7 @@ from dashboard.models import ActiveVersion, Draft, Flow, FlowVersion
 from dashboard.models.flows import NOTE_LENGTH, to_text
 from dashboard.outside.directory import endpoint_problems
 from dashboard.shared_flow import tell
+from dashboard.written_keys import written_keys
 from recflow.engine import flow as documents
 from recflow.engine.check import Problem, check
 
@@ -28,8 +29,9 @@ KEPT_TURNS = 1_000
 
 
 def all_problems(flow: documents.Flow) -> list[Problem]:
-    """Everything that is wrong with a drawing on this server: also endpoints that are not set up here."""
-    return [*check(flow), *endpoint_problems(flow)]
+    """Everything that is wrong with a drawing on this server: also endpoints that are not set up here, and
+    keys that should stand under Secrets."""
+    return [*check(flow), *endpoint_problems(flow), *written_keys(flow)]
 
 
 def problems_of(flow: documents.Flow) -> list[dict[str, Any]]:
