@@ -42,6 +42,7 @@ class Outcome:
         resumed_at: byte the import went on from, 0 for a new one.
         seconds: how long it took.
         rejects_file: where the rejected rows are.
+        ignored_columns: names in a header that mean nothing here.
     """
 
     rejects_file: Path
@@ -49,6 +50,7 @@ class Outcome:
     rejected: int = 0
     resumed_at: int = 0
     seconds: float = 0.0
+    ignored_columns: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -143,6 +145,7 @@ def take_in(
     )
     _cut(outcome.rejects_file, progress.rejected)
     reader = source.open(progress.position)
+    outcome.ignored_columns = reader.ignored_columns
     records: list[Record] = []
     rejects: list[Rejected] = []
 

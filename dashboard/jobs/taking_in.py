@@ -96,6 +96,8 @@ def run(work: Work) -> str:
     outcome = take_in(source, report=report, wrote=wrote)
     if outcome.resumed_at:
         work.say(f"went on behind byte {outcome.resumed_at:,}")
+    if outcome.ignored_columns:
+        work.say(f"passed over the columns {', '.join(outcome.ignored_columns)}")
     counts = work.job.parameters["counts"]
     said = ", ".join(f"{counts[name]:,} {name}" for name in KINDS)
     if outcome.rejected:

@@ -37,11 +37,7 @@ _TRUTHS = {
 
 
 class CsvReader(Reader):
-    """A reader of one table.
-
-    Args:
-        ignored_columns: names in the header that mean nothing here.
-    """
+    """A reader of one table."""
 
     def __init__(self, path: Path, kind: Kind, *, start: int = 0) -> None:
         self._path, self._kind = path, kind
@@ -115,10 +111,18 @@ def _kind_of(path: Path) -> Kind:
     with LineFile(path) as lines:
         text = lines.next() or ""
     names = {_plain(name) for mark in _DELIMITERS for name in _split(path.name, text, mark)}
-    for kind in ("feedback", "items", "users"):
-        if {_plain(column) for column in _REQUIRED[kind]} <= names:
-            return kind
-    raise BadRecord(f"{path.name} has neither a column UserId nor ItemId in its first line")
+    kinds: tuple[Kind, ...] = ("feedback", "items", "users")
+    kind = next((one for one in kinds if {_plain(column) for column in _REQUIRED[one]} <= names), None)
+    if kind is None:
+        raise BadRecord(f"{path.name} has neither a column UserId nor ItemId in its first line")
+    others = dict.fromkeys(column for columns in _COLUMNS.values() for column in columns)
+    strange = [column for column in others if _plain(column) in names and column not in _COLUMNS[kind]]
+    if strange:  # ratings without a FeedbackType, taken for items, would empty the items there are
+        raise BadRecord(
+            f"{path.name} looks like {kind}, but has a column {strange[0]}, which {kind} have not: "
+            "say whether it holds users, items or feedback (--kind)"
+        )
+    return kind
 
 
 def _split(file: str, text: str, delimiter: str) -> list[str]:

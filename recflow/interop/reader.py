@@ -110,6 +110,9 @@ class Reader:
         start: bytes that are done with already, counted over all files.
     """
 
+    #: Names of columns that mean nothing here.
+    ignored_columns: tuple[str, ...] = ()
+
     def __init__(self, parts: Sequence[Part], *, start: int = 0) -> None:
         self._parts = tuple(parts)
         self.position = start

@@ -182,3 +182,10 @@ def test_every_batch_counts_the_version_of_the_catalogue_up(movielens):
     before = CatalogueVersion.objects.get().number
     importing.take_in(source)
     assert CatalogueVersion.objects.get().number > before
+
+
+def test_columns_that_mean_nothing_here_are_told(tmp_path, capsys):
+    (tmp_path / "users.csv").write_text("user_id,age,name\nu1,24,Bob\n")
+    call_command("import", "csv", str(tmp_path / "users.csv"))
+    assert "1 users in" in (said := capsys.readouterr().out)
+    assert "Columns passed over: age, name" in said

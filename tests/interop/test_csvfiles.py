@@ -111,6 +111,18 @@ def test_a_bad_truth_or_date_is_rejected(tmp_path):
         ),
         ("user_id,UserId\n", "users", "table.csv has the column UserId twice"),
         ("id,name\n", None, "table.csv has neither a column UserId nor ItemId in its first line"),
+        (
+            "user_id,item_id,rating\n",
+            None,
+            "table.csv looks like items, but has a column UserId, which items have not: "
+            "say whether it holds users, items or feedback (--kind)",
+        ),
+        (
+            "userId,movieId,rating,timestamp\n",
+            None,
+            "table.csv looks like users, but has a column Timestamp, which users have not: "
+            "say whether it holds users, items or feedback (--kind)",
+        ),
     ],
 )
 def test_a_table_that_cannot_be_understood_is_one_error(tmp_path, text, kind, message):

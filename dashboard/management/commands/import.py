@@ -57,6 +57,8 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{source.path}: {parts or 'nothing'} in {outcome.seconds:.1f} s ({rate:,.0f} rows/s)"
         )
+        if outcome.ignored_columns:
+            self.stdout.write(f"Columns passed over: {', '.join(outcome.ignored_columns)}")
         if outcome.rejected:
             self.stdout.write(f"{_rows(outcome.rejected)} rejected, see {outcome.rejects_file}")
         return outcome
