@@ -1,6 +1,6 @@
 /** One edge: its line, how many items went along it, and its place where the order of inputs counts. */
 import { memo, useEffect } from "react";
-import { BaseEdge, EdgeLabelRenderer, getBezierPath } from "@xyflow/react";
+import { BaseEdge, EdgeLabelRenderer, getBezierPath, useReactFlow } from "@xyflow/react";
 import { html } from "../lib/html.js";
 import { problemsOf } from "./checking.js";
 import { inputsOf, refusal } from "./connecting.js";
@@ -33,6 +33,7 @@ export const FlowEdge = memo(function FlowEdge({ source, target, sourceX, source
 /** The line that follows the pointer while an edge is drawn: red, with the reason beside it, where it may not end. */
 export function ConnectionLine({ fromX, fromY, toX, toY, fromPosition, toPosition, connectionStatus, fromNode, toNode, fromHandle }) {
   const { store, types, announce } = useEditor();
+  const { getZoom } = useReactFlow();
   const [path] = getBezierPath({ sourceX: fromX, sourceY: fromY, sourcePosition: fromPosition, targetX: toX, targetY: toY, targetPosition: toPosition });
   const refused = connectionStatus === "invalid" && toNode && toNode.id !== fromNode.id;
   const ends = fromHandle.type === "source" ? [fromNode.id, toNode?.id] : [toNode?.id, fromNode.id];
@@ -43,7 +44,7 @@ export function ConnectionLine({ fromX, fromY, toX, toY, fromPosition, toPositio
   return html`<g>
     <path className=${`connection-path ${reason ? "is-refused" : ""} ${connectionStatus === "valid" ? "is-valid" : ""}`} d=${path} />
     ${reason && html`<foreignObject x=${toX + 14} y=${toY + 10} width="300" height="90" className="connection-reason">
-      <div className="refusal-box" data-testid="refusal">${reason}</div>
+      <div className="refusal-box" data-testid="refusal" style=${{ transformOrigin: "0 0", transform: `scale(${1 / getZoom()})` }}>${reason}</div>
     </foreignObject>`}
   </g>`;
 }
