@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 from dashboard.catalogue.writing import change
+from dashboard.jobs.prepared import lists_change
 from dashboard.list_bodies import bodies
 
 Purged = Literal["feedback", "users", "items", "everything"]
@@ -27,7 +28,9 @@ def purge(what: Purged) -> dict[str, int]:
         Table -> rows that went.
     """
     gone: dict[str, int] = {}
-    with change() as write:  # nothing is named as touched: anything may have changed
+    # Nothing is named as touched: anything may have changed. Whoever puts lists there holds what this holds by
+    # lists_change(), and is waited for before any row of theirs goes: else each would wait for the other.
+    with change() as write, lists_change():
         for table in (*_TABLES[what], *_MADE_OF_IT):
             write.cursor.execute(f"DELETE FROM {table}")
             gone[table] = write.cursor.rowcount

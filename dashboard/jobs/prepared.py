@@ -63,7 +63,7 @@ def put(version: str, lists: Iterable[MadeList], made_at_us: int) -> None:
         if elsewhere is not None:
             elsewhere.put(version, ((row[1], made_at_us, row[2:4]) for row in batch))
             batch = [(*row[:2], "", "", *row[4:]) for row in batch]
-        with _lists_change() as cursor:
+        with lists_change() as cursor:
             cursor.executemany(_PUT, batch)
             cursor.executemany(
                 "DELETE FROM catalogue_wanted_list WHERE user_id = %s", [(row[1],) for row in batch]
@@ -102,7 +102,7 @@ def forget_others(version: str, before_us: int) -> None:
     """Delete the lists of other versions, and those of this one that were made before that moment."""
     old = PreparedList.objects.filter(version=version, made_at_us__lt=before_us)
     gone = list(old.values_list("user_id", flat=True)) if bodies() else []
-    with _lists_change():
+    with lists_change():
         PreparedList.objects.exclude(version=version).delete()
         old.delete()
     if (elsewhere := bodies()) is not None:
@@ -110,9 +110,13 @@ def forget_others(version: str, before_us: int) -> None:
         elsewhere.forget(version, gone)
 
 
-def want(user_id: str) -> None:
-    """Note that a user should have a list soon; asking twice changes nothing."""
-    WantedList.objects.bulk_create([WantedList(user_id=user_id, asked_at_us=now_us())], ignore_conflicts=True)
+def want(user_ids: Sequence[str]) -> None:
+    """Note that users should have a list soon; asking twice changes nothing."""
+    asked_at_us = now_us()
+    WantedList.objects.bulk_create(
+        [WantedList(user_id=user_id, asked_at_us=asked_at_us) for user_id in sorted(user_ids)],
+        ignore_conflicts=True,
+    )
 
 
 def fell_behind(user_ids: Sequence[str]) -> None:
@@ -132,7 +136,16 @@ def wanted(n: int) -> list[str]:
 
 def no_longer_wanted(user_ids: Sequence[str], before_us: int) -> None:
     """Take users off the waiting list, but for those who gave feedback since that moment."""
-    WantedList.objects.filter(user_id__in=user_ids, asked_at_us__lt=before_us).delete()
+    with (
+        transaction.atomic(using=settings.CATALOGUE_DATABASE),
+        connections[settings.CATALOGUE_DATABASE].cursor() as cursor,
+    ):
+        # In the order in which feedback puts them there: in another one, PostgreSQL lets each of the two wait
+        # for a row of the other, and ends one of them.
+        cursor.executemany(
+            "DELETE FROM catalogue_wanted_list WHERE user_id = %s AND asked_at_us < %s",
+            [(user_id, before_us) for user_id in sorted(user_ids)],
+        )
 
 
 def _finite(scores: Iterable[float]) -> list[float | None]:
@@ -145,7 +158,7 @@ def _json(value: Any) -> str:
 
 
 @contextmanager
-def _lists_change() -> Iterator[Any]:
+def lists_change() -> Iterator[Any]:
     """A transaction after which no process answers from what it remembers; gives its cursor."""
     with (
         transaction.atomic(using=settings.CATALOGUE_DATABASE),

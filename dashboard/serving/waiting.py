@@ -53,9 +53,10 @@ class WaitingList:
         try:
             await in_thread(_note, sorted(new))
         except Error as error:  # the next request of these users tries again
+            for user_id in new:
+                self._noted.pop(user_id, None)
             logger.warning("%d users could not be noted for a list: %s", len(new), error)
 
 
 def _note(user_ids: list[str]) -> None:
-    for user_id in known_users(user_ids):
-        prepared.want(user_id)
+    prepared.want(known_users(user_ids))

@@ -331,8 +331,8 @@ def test_a_refresh_that_another_version_overtook_leaves_its_lists_alone(
 
 def test_users_who_were_answered_without_a_list_get_one_of_their_own(readers, activate, executor):
     label = activate(POPULAR)
-    for user_id in ("u03", "u03", "nobody"):
-        prepared.want(user_id)
+    for user_ids in (["u03"], ["u03", "nobody"]):
+        prepared.want(user_ids)
     assert prepared.wanted(10) == ["nobody", "u03"]  # who came last was active last
     refreshing.ask_for_wanted()
     do_all(executor)
@@ -454,7 +454,7 @@ class TestPlanning:
         assert self.due_after(monkeypatch, minutes=11)
 
     def test_who_waits_for_a_list_is_served(self, monkeypatch):
-        prepared.want("u01")
+        prepared.want(["u01"])
         assert not self.due_after(monkeypatch, seconds=1)
         assert self.keys() == {"lists:wanted"}
 

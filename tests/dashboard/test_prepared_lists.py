@@ -8,6 +8,7 @@ import json
 import httpx
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import OperationalError
 from django.test import Client
 from pydantic import SecretStr
 
@@ -291,6 +292,23 @@ class TestWaitingList:
         assert await a(lambda: sorted(WantedList.objects.values_list("user_id", flat=True))) == ["ann", "bob"]
         noted.add("bob")
         assert noted._new == set()
+
+    async def test_users_that_could_not_be_noted_are_noted_at_their_next_request(self, monkeypatch, caplog):
+        noted_at_last = []
+
+        def fail(user_ids):
+            raise OperationalError("database is locked")
+
+        monkeypatch.setattr(waiting, "PERIOD_S", 0.0)
+        monkeypatch.setattr(waiting, "_note", fail)
+        noted = WaitingList()
+        noted.add("bob")
+        await noted._writing
+        assert "1 users could not be noted for a list: database is locked" in caplog.text
+        monkeypatch.setattr(waiting, "_note", noted_at_last.append)
+        noted.add("bob")
+        await noted._writing
+        assert noted_at_last == [["bob"]]
 
     async def test_a_request_without_a_list_notes_its_user(self, activate, ids, monkeypatch):
         monkeypatch.setattr(waiting, "PERIOD_S", 0.0)
