@@ -28,8 +28,8 @@ def purge(what: Purged) -> dict[str, int]:
         Table -> rows that went.
     """
     gone: dict[str, int] = {}
-    # Nothing is named as touched: anything may have changed. Whoever puts lists there holds what this holds by
-    # lists_change(), and is waited for before any row of theirs goes: else each would wait for the other.
+    # Nothing is named as touched: anything may have changed. Whoever puts lists there holds what
+    # lists_change() holds, and is waited for before any row of theirs goes: else each waits for the other.
     with change() as write, lists_change():
         for table in (*_TABLES[what], *_MADE_OF_IT):
             write.cursor.execute(f"DELETE FROM {table}")
