@@ -21,6 +21,9 @@ TEST_REQUIREMENTS = PROJECT / "tests" / "requirements.txt"
 
 #: Commands that install what they need; the others expect it to be there.
 INSTALLING = {"playground", "test"}
+#: Commands that people with data of their own begin with: they make the project's environment where there is
+#: none, and leave alone one that is active.
+BEGINNING = {"serve", "import", "gorse"}
 #: Commands that fit one model after another. OpenBLAS' threads wait for each other without sleeping, so on a
 #: machine with other work a fit of 0.2 s takes 3 s; what gains by more processors has threads of its own.
 #: Background jobs run the same way, as Dask starts them.
@@ -38,7 +41,12 @@ def main(arguments: list[str]) -> None:
     command = arguments[1] if len(arguments) > 1 else "help"
     try:
         wanted = [REQUIREMENTS, TEST_REQUIREMENTS] if command == "test" else [REQUIREMENTS]
-        ensure_packages(wanted, arguments, may_install=command in INSTALLING)
+        ensure_packages(
+            wanted,
+            arguments,
+            may_install=command in INSTALLING,
+            may_make=command in INSTALLING | BEGINNING,
+        )
         if command == "test":
             sys.exit(run_tests(arguments[2:]))
         if command in FITTING:
@@ -70,7 +78,7 @@ def run_django(arguments: list[str]) -> None:
         raise CannotStart(f"The database cannot be used: {said}") from error
 
 
-def ensure_packages(files: list[Path], arguments: list[str], *, may_install: bool) -> None:
+def ensure_packages(files: list[Path], arguments: list[str], *, may_install: bool, may_make: bool) -> None:
     """Return with the pinned packages at hand, or go on as the Python of the project's own environment.
 
     An environment that is active is used as it is. Else the project's ``.venv`` is, made if need be.
@@ -81,8 +89,10 @@ def ensure_packages(files: list[Path], arguments: list[str], *, may_install: boo
     if not in_environment:
         python = environment_python()
         if not python.exists():
-            if not may_install:
-                raise CannotStart("The packages are not installed yet: run python3 manage.py playground once")
+            if not may_make:
+                raise CannotStart(
+                    "The packages are not installed yet: python3 manage.py serve installs them, or playground"
+                )
             make_environment()
         replace_process([str(python), *arguments])
     missing = missing_packages(files)

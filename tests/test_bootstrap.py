@@ -54,7 +54,7 @@ def test_a_package_is_missing_when_it_is_absent_or_of_another_version(tmp_path):
 
 
 def test_with_everything_at_hand_nothing_is_made(outside, tmp_path):
-    ensure_packages([a_list(tmp_path, "")], ["manage.py", "playground"], may_install=True)
+    ensure_packages([a_list(tmp_path, "")], ["manage.py", "playground"], may_install=True, may_make=True)
     assert outside == []
     assert not bootstrap.ENVIRONMENT.exists()
 
@@ -71,14 +71,18 @@ def test_an_environment_is_made_once_and_goes_on_as_its_python(outside, tmp_path
     monkeypatch.setattr(bootstrap, "make_environment", make)
     for _ in range(2):
         with pytest.raises(SystemExit):
-            ensure_packages([a_list(tmp_path, "no-such==1")], ["manage.py", "playground"], may_install=True)
+            ensure_packages(
+                [a_list(tmp_path, "no-such==1")], ["manage.py", "playground"], may_install=True, may_make=True
+            )
     assert made == [True]
     assert outside == [[str(bootstrap.environment_python()), "manage.py", "playground"]] * 2
 
 
 def test_other_commands_do_not_install_on_their_own(outside, tmp_path):
-    with pytest.raises(CannotStart, match=r"run python3 manage\.py playground once"):
-        ensure_packages([a_list(tmp_path, "no-such==1")], ["manage.py", "migrate"], may_install=False)
+    with pytest.raises(CannotStart, match=r"not installed yet: python3 manage\.py serve installs them"):
+        ensure_packages(
+            [a_list(tmp_path, "no-such==1")], ["manage.py", "migrate"], may_install=False, may_make=False
+        )
 
 
 @pytest.mark.parametrize(
@@ -92,10 +96,28 @@ def test_a_command_that_fits_leaves_openblas_one_thread_unless_told(monkeypatch,
     assert bootstrap.os.environ.get("OPENBLAS_NUM_THREADS", "") == threads
 
 
+@pytest.mark.parametrize(
+    ("command", "may"),
+    [
+        ("playground", {"may_install": True, "may_make": True}),
+        ("serve", {"may_install": False, "may_make": True}),
+        ("migrate", {"may_install": False, "may_make": False}),
+    ],
+)
+def test_what_people_begin_with_makes_the_environment_and_leaves_theirs_alone(monkeypatch, command, may):
+    asked = []
+    monkeypatch.setattr(bootstrap, "ensure_packages", lambda *args, **more: asked.append(more))
+    monkeypatch.setattr(bootstrap, "run_django", lambda arguments: None)
+    bootstrap.main(["manage.py", command])
+    assert asked == [may]
+
+
 def test_somebody_elses_environment_is_left_alone_by_other_commands(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
     monkeypatch.setattr(bootstrap, "install", lambda *args: pytest.fail("it was installed into"))
-    ensure_packages([a_list(tmp_path, "django==0.1")], ["manage.py", "serve"], may_install=False)
+    ensure_packages(
+        [a_list(tmp_path, "django==0.1")], ["manage.py", "serve"], may_install=False, may_make=False
+    )
 
 
 def test_a_missing_package_index_is_one_sentence(tmp_path, monkeypatch):
