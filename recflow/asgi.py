@@ -17,12 +17,12 @@ django = get_asgi_application()  # sets Django up: what follows imports models
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import URLRouter
-from channels.security.websocket import AllowedHostsOriginValidator
 from django.conf import settings
 
 from dashboard.api import feeding, serve
 from dashboard.lifespan import lifespan
 from dashboard.limits import for_import, limit_body
+from dashboard.origins import from_own_pages
 from dashboard.request_log import observed
 from dashboard.routing import websocket_urlpatterns
 from dashboard.static_files import StaticForEver
@@ -34,7 +34,7 @@ static_files = observed(StaticForEver(settings.STATIC_DIR, settings.STATIC_URL))
 pages = observed(limit_body(django))
 feedback = observed(limit_body(feeding.feed))
 imports = observed(AuthMiddlewareStack(limit_body(django, for_import)))
-sockets = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
+sockets = from_own_pages(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
