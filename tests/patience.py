@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 #: Seconds until something that has to come about counts as missing. Only a failing test waits so long, so it
 #: is far beyond what a busy machine takes for anything.
-PATIENCE_S = 120.0
+PATIENCE_S = 180.0
 
 
 def wait_until(

@@ -53,6 +53,8 @@ class ServerProcess:
                 break
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(0.1)
+        self._process.kill()
+        self._process.wait()
         pytest.fail(f"The server did not start:\n{self._log.read_text()}")
 
     def stop(self) -> int:

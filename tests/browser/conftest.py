@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.server_process import ServerProcess, environment
 
 sys.path.insert(0, str(Path(__file__).parent))  # the drawings in flows.py are shared by the test files
@@ -24,7 +25,7 @@ FLAGS = [
     "--disable-sync",
     "--disable-features=LocalNetworkAccessChecks",  # a page that a test answers itself may talk to the server
 ]
-PATIENCE_MS = 15_000
+PATIENCE_MS = 1000 * PATIENCE_S
 
 
 def pytest_collection_modifyitems(items):
@@ -49,7 +50,7 @@ class Server(ServerProcess):
         self.url = self.address()
 
     def get(self, path):
-        with urllib.request.urlopen(self.url + path, timeout=20) as answer:
+        with urllib.request.urlopen(self.url + path, timeout=PATIENCE_S) as answer:
             return json.loads(answer.read())
 
 
@@ -68,8 +69,9 @@ def reader(server):
 
 @pytest.fixture(scope="session")
 def chromium():
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE_MS)
     path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     with sync_playwright() as playwright:
         if path is None and not Path(playwright.chromium.executable_path).exists():
@@ -306,8 +308,12 @@ class Editor:
                 return
             box = self.by("canvas").bounding_box()
             self.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+            before = self.page.locator(".react-flow__viewport").get_attribute("style")
             self.page.mouse.wheel(0, 60 if now > zoom else -60)
-            self.page.wait_for_timeout(30)  # the wheel has no event that says it has taken effect
+            self.page.wait_for_function(
+                "style => document.querySelector('.react-flow__viewport').getAttribute('style') !== style",
+                arg=before,
+            )
         raise AssertionError(f"zoom stays at {self.zoom()}, wanted {zoom}")
 
     def zoom(self):
@@ -365,7 +371,7 @@ class Editor:
     def expect_served(self, user_id, ids):
         """Wait until the REST API recommends this list; lists are made anew for a while after Activate."""
         path, served = f"/api/recommend/{user_id}?n={len(ids)}", None
-        for _ in range(150):
+        for _ in range(int(PATIENCE_S / 0.1)):
             # Not wait_for_function: a promise is true to it, whatever comes of it.
             served = self.page.evaluate("async (path) => (await fetch(path)).json()", path)
             if served == ids:

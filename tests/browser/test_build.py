@@ -4,6 +4,7 @@ import re
 from itertools import combinations
 
 from flows import BARE, CHAIN, POPULAR, flow, node
+from playwright.sync_api import expect
 
 CARD = (216, 76)
 
@@ -365,18 +366,18 @@ def test_16_the_order_of_fallbacks_is_shown_changed_kept_and_used(open_editor, r
     before = editor.result_ids()
     editor.click_node("fallback")
     names = editor.by("inputs").locator(".input-name")
-    assert names.all_inner_texts() == ["Latest", "Most read"]
+    expect(names).to_have_text(["Latest", "Most read"])
     editor.by("inputs").get_by_role("button", name="Move Most read").press("ArrowUp")
-    assert names.all_inner_texts() == ["Most read", "Latest"]
+    expect(names).to_have_text(["Most read", "Latest"])
     rows = editor.by("inputs").get_by_role("listitem")
     rows.nth(0).drag_to(rows.nth(1))
-    assert names.all_inner_texts() == ["Latest", "Most read"]
+    expect(names).to_have_text(["Latest", "Most read"])
     rows.nth(0).drag_to(rows.nth(1))
-    assert names.all_inner_texts() == ["Most read", "Latest"]
+    expect(names).to_have_text(["Most read", "Latest"])
     editor.save()
     editor.reload()
     editor.click_node("fallback")
-    assert names.all_inner_texts() == ["Most read", "Latest"]
+    expect(names).to_have_text(["Most read", "Latest"])
     editor.run(reader)
     assert editor.result_ids() != before
     editor.click_node("popular")

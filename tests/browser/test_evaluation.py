@@ -126,7 +126,7 @@ class Page:
         return self.page.get_by_test_id(f"run-{number}").locator("xpath=ancestor::li")
 
     def done(self, number):
-        self.page.locator(f"#main [data-run='{number}'] svg.chart").wait_for(timeout=60_000)
+        self.page.locator(f"#main [data-run='{number}'] svg.chart").wait_for()
 
 
 def test_rankers_by_shots_are_measured_watched_drawn_and_exported(open_editor, tmp_path):
@@ -161,7 +161,7 @@ def test_two_runs_are_laid_side_by_side(open_editor):
     numbers = [page.start(["popularity"], "1", seed=seed) for seed in (0, 1)]
     page.done(numbers[1])
     for number in numbers:
-        page.row(number).locator("input[type=checkbox]").check(timeout=60_000)
+        page.row(number).locator("input[type=checkbox]").check()
     page.page.wait_for_url(re.compile(rf"#{numbers[0]},{numbers[1]}$"))
     main = page.page.locator("#main")
     main.get_by_text("Their seeds differ").wait_for()

@@ -3,6 +3,7 @@
 import re
 
 from flows import PERSONAL
+from playwright.sync_api import expect
 
 ALIKE = PERSONAL | {
     "nodes": [
@@ -57,7 +58,7 @@ def test_recent_feedback_stands_beside_the_results_with_titles_and_times(open_ed
     editor.run(reader)
     recent = server.get(f"/api/preview/users/{reader}")["recent"]
     rows = editor.by("recent").get_by_role("listitem")
-    assert rows.locator(".feedback-title").all_inner_texts() == [entry["title"] for entry in recent]
+    expect(rows.locator(".feedback-title")).to_have_text([entry["title"] for entry in recent])
     assert all(re.search(r"\d{1,2}:\d{2}", text) for text in rows.locator("time").all_inner_texts())
     editor.by(f"result-{editor.result_ids()[0]}").click()
     editor.by("journey").wait_for()

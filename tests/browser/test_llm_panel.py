@@ -11,7 +11,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from flows import edges, node
+from playwright.sync_api import expect
 
+from tests.patience import is_within
 from tests.scripted_server import ScriptedServer, hang, json_reply, status
 
 CHAT = "/v1/chat/completions"
@@ -70,7 +72,7 @@ def test_20_the_rendered_prompt_and_its_tokens_follow_the_typing(panel):
     write(
         panel, "prompt", "Only {{ items | length }} things. {% for i in items %}{{ i.ItemId }} {% endfor %}"
     )
-    messages.get_by_text("Only 20 things.").wait_for(timeout=3000)
+    messages.get_by_text("Only 20 things.").wait_for()
     assert re.search(r"About [\d,]+ tokens", panel.by("estimate").inner_text())
     assert panel.by("estimate").inner_text() != before
     assert panel.by("prompt-panel").locator(".preview-for").inner_text() == f"for {USER}"
@@ -86,7 +88,7 @@ def test_20_the_prompt_stands_beside_its_template_where_there_is_room(panel):
 def test_20_an_unknown_variable_is_marked_at_its_line(panel):
     write(panel, "prompt", "{% for i in items %}{{ i.ItemId }}\n{% endfor %}\nfor {{ usr.UserId }}")
     marked = panel.by("inspector").locator("[data-field=prompt] .cm-lintRange-error")
-    marked.wait_for(timeout=3000)
+    marked.wait_for()
     assert marked.inner_text().startswith("usr")
     lines = panel.by("inspector").locator("[data-field=prompt] .cm-line")
     assert lines.nth(2).locator(".cm-lintRange-error").count() == 1
@@ -98,7 +100,7 @@ def test_20_an_unknown_variable_is_marked_at_its_line(panel):
     assert "usr" in problem
     assert panel.by("send-prompt").is_disabled()
     write(panel, "prompt", "{% for i in items %}{{ i.ItemId }}\n{% endfor %}")
-    marked.wait_for(state="detached", timeout=3000)
+    marked.wait_for(state="detached")
     panel.by("preview-problems").wait_for(state="detached")
 
 
@@ -321,15 +323,19 @@ def completion(text, **message):
 
 
 def test_20_stop_ends_the_call_upstream_within_a_second(asking, machine):
-    machine.script(CHAT, hang())
     editor = asking(kind="llm")
-    editor.by("send-prompt").click()
-    assert machine.wait_for_hit(CHAT)
-    stopped_at = time.monotonic()
-    editor.by("send-stop").click()
-    editor.by("send-prompt").wait_for()
-    assert machine.wait_for_disconnect(CHAT, 1.0)
-    assert time.monotonic() - stopped_at < 1.0
+
+    def seconds_to_stop():
+        machine.script(CHAT, hang())
+        editor.by("send-prompt").click()
+        assert machine.wait_for_hit(CHAT)
+        stopped_at = time.monotonic()
+        editor.by("send-stop").click()
+        editor.by("send-prompt").wait_for()
+        assert machine.wait_for_disconnect(CHAT)
+        return time.monotonic() - stopped_at
+
+    assert is_within(1.0, seconds_to_stop)
     assert editor.by("outcome").count() == 0
 
 
@@ -411,7 +417,7 @@ def test_34_a_node_that_fails_too_often_turns_amber_and_leads_to_its_calls(askin
     with editor.page.context.expect_page() as opened:
         note.click()
     rows_told = opened.value.get_by_test_id("log").locator("tbody tr")
-    assert rows_told.count() == 5
+    expect(rows_told).to_have_count(5)
     assert "failed" in rows_told.first.inner_text()
 
 

@@ -10,6 +10,7 @@ import pytest
 from conftest import Server
 from flows import flow, node
 
+from tests.patience import PATIENCE_S
 from tests.server_process import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -104,7 +105,9 @@ def start_with(tmp_path, module, text):
     }
     environment.pop("DJANGO_SETTINGS_MODULE", None)
     command = [sys.executable, str(ROOT / "manage.py"), "check"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE_S
+    )
     assert done.returncode == 1, json.dumps([done.stdout, done.stderr])
     return done.stderr.strip().splitlines()[-1]
 

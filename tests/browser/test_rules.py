@@ -1,6 +1,7 @@
 """The rules of the editor and its layout: steps of undo, what no longer fits, what is around the canvas."""
 
 import re
+from datetime import UTC, datetime
 
 from flows import BARE, CHAIN, flow, node
 from playwright.sync_api import expect
@@ -39,8 +40,9 @@ def test_one_gesture_is_one_step_and_a_burst_of_typing_too(open_editor):
     editor = open_editor(CHAIN)
     before = editor.saved_draft()
     editor.click_node("one")
+    editor.page.clock.set_fixed_time(datetime.now(UTC))  # no burst ends because the machine stands still
     editor.page.locator("#node-name").fill("")
-    editor.page.locator("#node-name").press_sequentially("Blend of all", delay=20)
+    editor.page.locator("#node-name").press_sequentially("Blend of all")
     editor.move_node("one", 30, 120)
     assert editor.saved_draft() != before
     expect_steps(editor, 2)
@@ -128,6 +130,7 @@ def test_the_results_are_made_higher_by_pointer_and_by_key(open_editor, reader):
     grip = editor.page.get_by_role("separator", name="Height of the results")
 
     def height():
+        editor.expect_stillness()
         return editor.by("results").bounding_box()["height"]
 
     before = height()

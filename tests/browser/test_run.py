@@ -3,10 +3,12 @@
 import json
 import re
 import threading
+import time
 
 import pytest
 from flows import BARE, PERSONAL, POPULAR, flow, node
 
+from tests.patience import PATIENCE_S, is_within
 from tests.scripted_server import ScriptedServer, hang, json_reply, status
 
 FINISHED = {"Done", "Cached"}  # the server remembers what other tests ran
@@ -24,6 +26,14 @@ WATCH_SOCKETS = """
     }
   };
 """
+DROP_THE_SOCKET = """() => new Promise((told) => {
+  const look = () => {
+    const word = document.querySelector("[data-testid=run-state][data-status=reconnecting]");
+    if (word) told(word.textContent);
+  };
+  new MutationObserver(look).observe(document.body, { subtree: true, attributes: true });
+  sockets.at(-1).close();
+})"""
 
 
 @pytest.fixture
@@ -104,10 +114,14 @@ def test_23_only_what_changed_runs_again(open_editor, server):
     reader, another = (user["user_id"] for user in found[3:])  # nobody else runs for them
     editor = open_editor(PERSONAL)
     editor.run(reader)
-    editor.run(reader)
-    assert set(editor.states().values()) == {"Cached"}
-    (took,) = re.findall(r"(\d+) ms", editor.by("run-state").inner_text())
-    assert int(took) < 300
+
+    def milliseconds_again():
+        editor.run(reader)
+        assert set(editor.states().values()) == {"Cached"}
+        (took,) = re.findall(r"(\d+) ms", editor.by("run-state").inner_text())
+        return int(took)
+
+    assert is_within(300, milliseconds_again)
     editor.choose_kind("ranker", "mf")
     editor.run(reader)
     states = editor.states()
@@ -192,19 +206,26 @@ def test_25_a_pinned_output_stands_in_for_everything_before_it_in_previews_only(
 
 
 def test_26_stop_ends_the_work_and_keeps_what_was_finished(open_editor, reader, other_machine):
-    other_machine.script("/slow", hang(), json_reply([]))
     editor = open_editor(asking(other_machine.url("/slow")))
     editor.choose_user(reader)
-    editor.press("Control+Enter")
-    editor.expect_state("latest", "100 items")
-    assert other_machine.wait_for_hit("/slow")
-    editor.by("cancel").click()
-    editor.expect_run("cancelled", timeout=1000)
-    assert other_machine.wait_for_disconnect("/slow", within_s=3)
+
+    def seconds_to_stop():
+        other_machine.script("/slow", hang())
+        editor.press("Control+Enter")
+        editor.expect_state("latest", "100 items")
+        assert other_machine.wait_for_hit("/slow")
+        began = time.monotonic()
+        editor.by("cancel").click()
+        editor.expect_run("cancelled")
+        return time.monotonic() - began
+
+    assert is_within(1.0, seconds_to_stop)
+    assert other_machine.wait_for_disconnect("/slow", within_s=20)  # its deadline is 60 s
     states = editor.states()
     assert states["latest"] in FINISHED
     assert "100 items" in editor.node("latest").inner_text()
     assert states["external"] == "Cancelled"
+    other_machine.script("/slow", json_reply([]))
     editor.run(reader)
     assert set(editor.states().values()) <= FINISHED
     assert len(editor.result_ids()) == 20
@@ -258,16 +279,14 @@ def test_27_a_failing_recommender_shows_its_error_and_the_run_goes_on(open_edito
 
 def test_28_a_run_survives_a_dropped_connection_without_a_second_run(open_editor, reader, other_machine):
     released = threading.Event()
-    other_machine.script("/held", lambda exchange: (released.wait(10), exchange.reply(body="[]")))
+    other_machine.script("/held", lambda exchange: (released.wait(PATIENCE_S), exchange.reply(body="[]")))
     editor = open_editor(asking(other_machine.url("/held")))
     editor.page.add_init_script(WATCH_SOCKETS)
     editor.reload()
     editor.choose_user(reader)
     editor.press("Control+Enter")
     editor.expect_state("latest", "100 items")
-    editor.page.evaluate("() => sockets.at(-1).close()")
-    editor.page.wait_for_selector("[data-testid=run-state][data-status=reconnecting]")
-    assert "Reconnecting" in editor.by("run-state").inner_text()
+    assert "Reconnecting" in editor.page.evaluate(DROP_THE_SOCKET)
     states = editor.states()
     assert states["latest"] in FINISHED
     assert states["external"] == "Running"
