@@ -34,7 +34,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "get",
         "/recommend/{user-id}",
         "recommendations",
-        "What a user is recommended, as ids; with the header X-API-Version: 2 with scores",
+        "What a user is recommended, as ids; with the header X-API-Version: 2 with scores; with explain=true "
+        "and the administrator's key with who proposed what",
         {"type": "array", "items": {"anyOf": [{"type": "string"}, ref("Score")]}},
         ("n", "offset", *_WRITE_BACK),
     ),
