@@ -17,9 +17,10 @@ import orjson
 from recflow.errors import ServiceError
 from recflow.llm.endpoint import Endpoint, ThinkingOff, capabilities_of, remember_refusal
 from recflow.llm.envelope import Completion, TextReader, read_envelope
-from recflow.outbound.call import Attempt, Timing, call
+from recflow.outbound.call import Attempt, EndpointPolicy, Timing, call
 from recflow.outbound.messages import Answer, Request
 from recflow.outbound.retry import RULES, Decision, Hint
+from recflow.outbound.waits import backoff
 
 Message = Mapping[str, str]
 
@@ -100,6 +101,7 @@ async def chat(
     Raises:
         ServiceError: no usable answer came; ``kind`` says why, ``history`` holds the attempts.
     """
+    timing = timing or Timing()
     attempts: list[Attempt] = []
     estimate = sum(estimate_tokens(message["content"]) for message in messages)
     payload = build_payload(endpoint, messages, options, is_streamed=on_text is not None)
@@ -147,16 +149,26 @@ async def chat(
         try:
             completion = read_envelope(called.answer.body, called.answer.header("content-type") or "")
         except ServiceError as error:
-            # an error that only the envelope shows has the retries that its status would have had
             has_told = reader is not None and reader.has_told
-            if not error.retryable or has_told or tries > RULES[error.kind].retries:
+            wait_s = backoff(tries, timing.rng)
+            has_time = wait_s < give_up_at - monotonic()
+            if has_told or not has_time or not _may_try_again(error, tries, policy):
                 error.history, error.attempts = tuple(attempts), len(attempts)
                 raise
+            await timing.sleep(wait_s)
             current = replace(current, body=orjson.dumps(payload))
             continue
         if reader is not None and not reader.has_told:
             on_text(completion.content)
         return _result(completion, tuple(attempts), estimate, payload)
+
+
+def _may_try_again(error: ServiceError, tries: int, policy: EndpointPolicy) -> bool:
+    """An error that only the envelope shows has the retries that its status would have had."""
+    if not error.retryable:
+        return False
+    allowed = RULES[error.kind].retries
+    return tries <= (allowed if policy.max_retries is None else min(allowed, policy.max_retries))
 
 
 def build_payload(

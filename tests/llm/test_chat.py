@@ -1,6 +1,7 @@
 """The wire format of chat completions, and what is learned about an endpoint."""
 
 import dataclasses
+import random
 
 import pytest
 
@@ -14,7 +15,7 @@ from recflow.llm.endpoint import (
     forget_refusals,
     remember_refusal,
 )
-from recflow.outbound.call import EndpointPolicy
+from recflow.outbound.call import EndpointPolicy, Timing
 from tests.scripted_server import json_reply, sse, status
 
 CHAT = "/v1/chat/completions"
@@ -234,6 +235,26 @@ async def test_an_error_in_a_choice_has_the_retries_of_its_status(server, endpoi
     assert (caught.value.kind, server.count(CHAT), caught.value.attempts) == ("inference_failed", 2, 2)
     server.script(CHAT, json_reply(broken), reply())
     assert (await chat(endpoint, MESSAGES, ChatOptions())).completion.content == "b\na"
+
+
+async def test_an_error_in_a_choice_is_tried_again_after_a_pause_within_the_endpoints_limit(server, endpoint):
+    pauses = []
+
+    async def sleep(seconds):
+        pauses.append(seconds)
+
+    timing = Timing(sleep=sleep, rng=random.Random(7))
+    server.script(CHAT, json_reply({"choices": [{"finish_reason": "error", "error": {"code": 503}}]}))
+    limited = dataclasses.replace(endpoint.policy, max_retries=2)
+    with pytest.raises(ServiceError, match="still loading"):
+        await chat(dataclasses.replace(endpoint, policy=limited), MESSAGES, ChatOptions(), timing=timing)
+    assert server.count(CHAT) == 3
+    assert 0 <= pauses[0] <= 0.5
+    assert 0 <= pauses[1] <= 1.0
+    once = dataclasses.replace(endpoint.policy, max_retries=0)
+    with pytest.raises(ServiceError, match="still loading"):
+        await chat(dataclasses.replace(endpoint, policy=once), MESSAGES, ChatOptions(), timing=timing)
+    assert (server.count(CHAT), len(pauses)) == (4, 2)
 
 
 async def test_no_error_text_shows_the_key(server, endpoint):
