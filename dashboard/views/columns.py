@@ -7,6 +7,8 @@ from math import floor, isfinite, log10
 
 #: Digits of the largest number that are worth reading, and the most behind the point.
 DIGITS, MAX_PLACES = 4, 10
+#: Behind the point of numbers below ``LARGE``, whatever the largest is: 0.5 beside 12,345 must not become 0.
+FEW_PLACES, LARGE = 2, 1e6
 
 
 def column(values: Sequence[float | None]) -> list[str]:
@@ -26,7 +28,8 @@ def _places(numbers: Sequence[float]) -> int:
     largest = max(map(abs, numbers), default=0.0)
     if not largest:
         return 0
-    places = min(max(0, DIGITS - 1 - floor(log10(largest))), MAX_PLACES)
+    least = FEW_PLACES if largest < LARGE else 0
+    places = min(max(least, DIGITS - 1 - floor(log10(largest))), MAX_PLACES)
     while places and all(f"{number:.{places}f}".endswith("0") for number in numbers):
         places -= 1
     return places
