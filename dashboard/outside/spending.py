@@ -87,6 +87,8 @@ class DayBudget:
         limit = Limit("today")
         with self.book.changing(self.clock(), limit):
             limit.settle(reserved_tokens, reserved_cost, tokens, cost)
+            # A call over midnight was booked on the day before: the new day has nothing of it to give back.
+            limit.tokens, limit.cost = max(0, limit.tokens), max(0.0, limit.cost)
 
 
 @dataclass(frozen=True)

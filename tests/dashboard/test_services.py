@@ -308,6 +308,19 @@ def test_a_day_is_booked_in_a_file_and_a_refusal_books_nothing(tmp_path):
     again.close()
 
 
+def test_a_call_over_midnight_leaves_the_new_day_nothing_more_to_spend(tmp_path):
+    days = [date(2026, 1, 1)]
+    book = SpendingBook(tmp_path / "book")
+    day = DayBudget(book, max_tokens=100, clock=lambda: days[0])
+    day.reserve(60, 0.5)
+    days[0] = date(2026, 1, 2)
+    day.settle(60, 0.5, 10, 0.1)
+    assert book.of(days[0]) == (0, 0.0)
+    with pytest.raises(BudgetExceeded):
+        day.reserve(101, 0.0)
+    book.close()
+
+
 def test_an_answer_is_good_for_as_long_as_the_question_says(tmp_path):
     now = [1000.0]
     file = AnswerFile(tmp_path / "answers", clock=lambda: now[0])
