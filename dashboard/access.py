@@ -40,6 +40,8 @@ _MAY: dict[Role, set[Action]] = {
 }
 #: Seconds between two looks at whether whoever opened a WebSocket may still have it.
 LOOK_EVERY_S = 5.0
+#: Where a request of a browser may come from: our own pages, or somebody who typed the address.
+_OWN = {"same-origin", "none"}
 _PROXY_HEADERS = (b"x-forwarded-for", b"forwarded", b"x-real-ip")
 
 
@@ -110,6 +112,17 @@ def allowed(request: HttpRequest, action: Action) -> Person:
     if check_csrf(request, lambda: None) is not None:
         raise NotAllowed("This page is too old to save: reload it and repeat what you did")
     return person
+
+
+def refuse_other_sites(request: HttpRequest) -> None:
+    """For a GET that sends or pays for something: a link on somebody else's page must not make a browser that
+    is logged in here follow it.
+
+    Raises:
+        NotAllowed: a page of another site sent it.
+    """
+    if request.headers.get("Sec-Fetch-Site", "none") not in _OWN:
+        raise NotAllowed("Another site may not ask for this in your name: open it from a page of this server")
 
 
 def allow(action: Action) -> Callable[[HttpRequest], Person]:

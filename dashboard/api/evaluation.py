@@ -12,7 +12,7 @@ from ninja import Query, Router, Schema
 
 from dashboard import drafts
 from dashboard import runs as previews
-from dashboard.access import allow
+from dashboard.access import allow, refuse_other_sites
 from dashboard.activation import active_version, address_of
 from dashboard.errors import Blocked, Conflict, NotFound
 from dashboard.evaluation import runs
@@ -144,6 +144,7 @@ async def result_difference(
 
     With ``progress`` a line of JSON for each step; whoever leaves ends the work.
     """
+    refuse_other_sites(request)  # the drawings may ask a model, which costs money
     before, after, snapshot, address = await sync_to_async(_drawings)(flow_id, version)
     if before is None:
         steps = _alone({"active": None, "users_asked": 0, "users": 0, "groups": [], "rows": []})

@@ -9,7 +9,7 @@ from typing import Any
 from django.http import HttpRequest
 from ninja import Router
 
-from dashboard import lists
+from dashboard import access, lists
 from dashboard.api.feedback import list_feedback_of_user, list_feedback_of_user_and_type
 from dashboard.api.gorse import cursor_of, now_for_lists, number, page, page_size
 from dashboard.api.recommenders import wanted_categories
@@ -95,6 +95,7 @@ def user_to_user(request: HttpRequest, name: str, user_id: str) -> Rows:
 @router.get("/dashboard/recommend/{user_id}")
 def recommend(request: HttpRequest, user_id: str) -> Rows:
     """What a run of the whole active flow gives the user now."""
+    access.refuse_other_sites(request)  # the flow may ask a model, which costs money
     found = lists.proposals(None, lists.history_of(user_id), wanted_categories(request))
     return _shown(request, found)
 
@@ -110,6 +111,7 @@ def recommend_by_name(request: HttpRequest, user_id: str, recommender: str, name
 
 
 def _by(request: HttpRequest, user_id: str, kind: str, name: str | None) -> Rows:
+    access.refuse_other_sites(request)
     node = lists.recommender(kind, name)
     if node is None:
         full = kind if name is None else f"{kind}/{name}"

@@ -17,7 +17,7 @@ from ninja import Router
 from dashboard import access
 from dashboard.active import active_flow
 from dashboard.api.admin import edit
-from dashboard.errors import BadRequest, NotAllowed
+from dashboard.errors import BadRequest
 from dashboard.jobs.fitting import source_settings
 from dashboard.outside import preview
 from recflow.errors import RecflowError
@@ -29,15 +29,12 @@ router = Router(tags=["dashboard"])
 #: What a template is shown, as in Gorse: the newest positive feedback, and the latest items.
 FEEDBACK, ITEMS = 10, 100
 _TEXT = "text/plain; charset=utf-8"
-#: Where a request of a browser may come from: our own pages, or somebody who typed the address.
-_OWN = {"same-origin", "none"}
 
 
 def own_page(request: HttpRequest) -> access.Person:
     """Ninja's ``auth``: an editor whom no page of somebody else sent, or the administrator's key."""
     person = edit(request)
-    if request.headers.get("Sec-Fetch-Site", "none") not in _OWN:
-        raise NotAllowed("Another site may not send a script or a template in your name")
+    access.refuse_other_sites(request)
     return person
 
 

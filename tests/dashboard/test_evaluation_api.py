@@ -188,6 +188,7 @@ def test_the_draft_is_compared_with_what_is_live(client, feedback):
     assert same["active"] == {"flow_id": flow.pk, "version": 1}
     assert same["summary"]["same"] == same["users"] > 0
     assert {row["overlap"] for row in same["rows"]} == {1.0}
+    assert client.get(path, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
 
 
 def test_choices_name_every_flow_with_its_versions(client):

@@ -353,12 +353,13 @@ class TestTrying:
         assert answer.status_code == 400
         assert sentence in answer.content.decode()
 
-    def test_another_site_may_not_make_a_browser_run_a_script(self, shop, client, django_user_model):
+    @pytest.mark.parametrize("path", ["external", "recommend/bob", "recommend/bob/latest"])
+    def test_another_site_may_not_make_a_browser_ask_others(self, shop, client, django_user_model, path):
         client.force_login(django_user_model.objects.create_superuser("ada"))
         query = {"script": packed("['a']"), "user-id": "bob"}
         for site, status in (("same-origin", 200), ("none", 200), ("same-site", 403), ("cross-site", 403)):
             headers = {"Sec-Fetch-Site": site}
-            assert client.get("/api/dashboard/external", query, headers=headers).status_code == status
+            assert client.get(f"/api/dashboard/{path}", query, headers=headers).status_code == status
 
 
 @pytest.mark.parametrize("path", ["/api/user/a%00b", "/api/items?q=a%00b", "/users?q=%00", "/api/latest/%00"])
