@@ -27,6 +27,13 @@ FLAGS = [
 ]
 PATIENCE_MS = 1000 * PATIENCE_S
 
+IS_ON_CANVAS = """element => {
+  const frame = document.querySelector('.react-flow').getBoundingClientRect();
+  const box = element.getBoundingClientRect();
+  return box.left >= frame.left && box.right <= frame.right
+    && box.top >= frame.top && box.bottom <= frame.bottom;
+}"""
+
 
 def pytest_collection_modifyitems(items):
     """Mark browser tests and put them last: the loop of Playwright runs on in the thread of all tests."""
@@ -272,8 +279,13 @@ class Editor:
         return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
     def click_node(self, node_id):
-        """Select a node by its title, where no control is."""
-        self.node(node_id).locator(".card-head").click()
+        """Select a node by its title, where no control is; what lies beside the canvas is brought into it."""
+        self.expect_stillness()
+        title = self.node(node_id).locator(".card-head")
+        if not title.evaluate(IS_ON_CANVAS):
+            self.page.get_by_role("button", name="Fit the flow into the view").click()
+            self.page.wait_for_function(IS_ON_CANVAS, arg=title.element_handle())
+        title.click()
         self.expect_stillness()
 
     def start_edge(self, source):

@@ -12,11 +12,16 @@ const PHONE = 600; // a canvas narrower than this, in pixels
 const LEGIBLE = 0.62; // the zoom below which a phone shows names too small to read
 const SMALLEST = 0.35; // the zoom below which cards are mere tiles
 
-/** Shows the whole flow; where that would be too small to read, where it begins: the rest is a swipe away. */
+/**
+ * Shows the whole flow; where that would be too small to read, where it begins: the rest is a swipe away.
+ *
+ * @returns {Promise<boolean>|null} when it is there; null for a flow without nodes
+ */
 export function showFlow(screen, { smoothly = false } = {}) {
   const duration = smoothly ? gliding() : 0;
   const pane = document.querySelector(".react-flow");
   const nodes = screen.getNodes();
+  if (nodes.length === 0) return null;
   const { width } = screen.getNodesBounds(nodes);
   if (pane.clientWidth >= PHONE || (pane.clientWidth - 72) / width >= LEGIBLE) return screen.fitView({ ...FIT, duration });
   const first = nodes.reduce((left, node) => (node.position.x < left.position.x ? node : left));
@@ -91,8 +96,10 @@ export function useReady(screen) {
   const isEmpty = useEditorState((state) => shownFlow(state).nodes.length === 0);
   useEffect(() => {
     if (document.documentElement.dataset.ready || !(initialized || isEmpty)) return;
-    if (!isEmpty) showFlow(screen);
-    document.documentElement.dataset.ready = "1";
-    performance.mark("editor-ready");
+    Promise.resolve(showFlow(screen)).then(() => {
+      if (document.documentElement.dataset.ready) return;
+      document.documentElement.dataset.ready = "1";
+      performance.mark("editor-ready");
+    });
   }, [initialized, isEmpty]);
 }

@@ -38,23 +38,24 @@ export function useKeepInSight(screen, fitted) {
       hand.whenStill(settle);
     }
 
-    function settle() {
+    async function settle() {
       const node = nodeOfPanel(store.get());
-      if (change) makeUpFor(change, node);
-      if (node) panFromUnderSheet(screen, node, pane);
+      const moving = [change && makeUpFor(change, node), node && panFromUnderSheet(screen, node, pane)];
       change = null;
       known = idsOf(store.get());
-      delete pane.dataset.settling;
+      await Promise.all(moving);
+      await new Promise(requestAnimationFrame); // until it is drawn
+      if (!change) delete pane.dataset.settling;
     }
 
     function makeUpFor({ from, whole }, node) {
       const state = store.get();
       const isNew = node !== null && !known.has(node.id); // it was just put where it is: all stays where it is
       const shrank = size.width < from.width || size.height < from.height;
-      if (!shrank) return fitted.current && !isPanelWaiting(state) && showFlow(screen, { smoothly: true });
+      if (!shrank) return fitted.current && !isPanelWaiting(state) ? showFlow(screen, { smoothly: true }) : null;
       const keepsWhole = (fitted.current || whole) && !isNew && mayShowWhole(screen);
       if (!keepsWhole) return node && panTo(screen, node, pane);
-      if (isWhole(screen, { ...size, height: size.height - RUN_BAR })) return undefined;
+      if (isWhole(screen, { ...size, height: size.height - RUN_BAR })) return null;
       fitted.current = true;
       return showFlow(screen, { smoothly: true });
     }
@@ -142,12 +143,12 @@ function isPanelWaiting(state) {
 /** On a phone the panel is a sheet over the lower part of the canvas. */
 function panFromUnderSheet(screen, node, pane) {
   const sheet = document.querySelector(".inspector");
-  if (hasRoom() || !sheet) return;
+  if (hasRoom() || !sheet) return null;
   const { x, y, zoom } = screen.getViewport();
   const top = node.position.y * zoom + y;
   const room = sheet.getBoundingClientRect().top - pane.getBoundingClientRect().top - CARD.height * zoom - MARGIN;
   const wanted = Math.max(MARGIN, Math.min(top, room));
-  if (wanted !== top) screen.setViewport({ x, y: y + wanted - top, zoom });
+  return wanted === top ? null : screen.setViewport({ x, y: y + wanted - top, zoom });
 }
 
 function panTo(screen, node, pane) {
@@ -155,5 +156,5 @@ function panTo(screen, node, pane) {
   const left = node.position.x * zoom + x;
   const room = pane.clientWidth - CARD.width * zoom - MARGIN; // the farthest to the right that a card may begin
   const wanted = Math.max(MARGIN, Math.min(left, room));
-  if (wanted !== left) screen.setViewport({ x: x + wanted - left, y, zoom });
+  return wanted === left ? null : screen.setViewport({ x: x + wanted - left, y, zoom });
 }
