@@ -7,6 +7,7 @@ the new one.
 from __future__ import annotations
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from dashboard import drafts
 from dashboard.errors import Blocked, Conflict
@@ -17,8 +18,11 @@ from recflow.engine.flow import load_flow
 
 
 def active_version() -> FlowVersion | None:
-    """The version that answers requests; None while none was ever activated."""
-    pointer = ActiveVersion.objects.select_related("version__flow").first()
+    """The version that answers requests; None while none was ever activated.
+
+    Its text, of a megabyte at most, is read when somebody asks for it: every write of feedback looks here.
+    """
+    pointer = ActiveVersion.objects.select_related("version__flow").defer("version__text").first()
     return pointer and pointer.version
 
 
@@ -75,7 +79,13 @@ def activate(
 
 def newest_activation() -> Activation | None:
     """What made the version that is active now active; the only one that can be taken back."""
-    return Activation.objects.select_related("version__flow", "previous__flow").order_by("-pk").first()
+    return recorded().first()
+
+
+def recorded() -> QuerySet[Activation]:
+    """All activations, newest first, with the names of their flows and without their drawings."""
+    entries = Activation.objects.select_related("version__flow", "previous__flow").order_by("-pk")
+    return entries.defer("version__text", "previous__text")
 
 
 def refuse_unless_newest(entry: Activation) -> None:

@@ -111,6 +111,7 @@ def list_flows(request: HttpRequest) -> list[dict[str, Any]]:
     active = activation.active_version()
     newest = (
         Draft.objects.filter(revision=F("flow__revision"), flow__deleted_at=None)
+        .defer("text")  # a megabyte each at most, of which the list shows nothing
         .select_related("flow")
         .annotate(latest=Max("flow__versions__number"))
         .order_by("flow__archived", "-saved_at", "-pk")
@@ -216,7 +217,7 @@ def activate(request: HttpRequest, flow_id: int, body: Activate) -> dict[str, An
 def list_activations(
     request: HttpRequest, n: int = Query(100, ge=1, le=1000), flow_id: int | None = None
 ) -> list[dict[str, Any]]:
-    entries = Activation.objects.select_related("version__flow", "previous__flow").order_by("-pk")
+    entries = activation.recorded()
     if flow_id is not None:
         entries = entries.filter(Q(version__flow__pk=flow_id) | Q(previous__flow__pk=flow_id))
     newest = activation.newest_activation()

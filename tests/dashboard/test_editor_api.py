@@ -8,7 +8,9 @@ import json
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from dashboard import drafts
 from dashboard.errors import BadRequest
@@ -220,6 +222,16 @@ def test_activating_an_older_version_rolls_back(editor, flow):
     assert ActiveVersion.objects.get().version.number == 1
     assert [version["is_active"] for version in editor.get(f"{base}/versions").json()] == [False, True]
     assert FlowVersion.objects.count() == 2
+
+
+@pytest.mark.parametrize("path", ["/api/flows", "/api/activations"])
+def test_lists_read_no_drawings(editor, flow, path):
+    """Each may have a megabyte, and a list shows nothing of them."""
+    for number in (1, 2):
+        send(editor, "post", f"/api/flows/{flow['id']}/activate", {"note": f"{number}"})
+    with CaptureQueriesContext(connection) as seen:
+        assert len(editor.get(path).json()) == {"/api/flows": 1, "/api/activations": 2}[path]
+    assert not [query["sql"] for query in seen.captured_queries if '"text"' in query["sql"]]
 
 
 def test_exactly_one_version_of_all_flows_is_active(editor, flow):

@@ -12,10 +12,13 @@ import httpx
 import pytest
 import uvicorn
 from asgiref.sync import sync_to_async
-from django.db import DatabaseError, IntegrityError, OperationalError
+from django.conf import settings
+from django.db import DatabaseError, IntegrityError, OperationalError, connections
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from pydantic import SecretStr
 
+from dashboard import activation, drafts
 from dashboard.api import feeding, serve
 from dashboard.catalogue import reading, writing
 from dashboard.catalogue.writing import FeedbackWrite
@@ -26,6 +29,7 @@ from dashboard.serving.incoming import Incoming
 from dashboard.store import now_us
 from recflow.asgi import application
 from recflow.data.records import FeedbackRecord
+from recflow.nodes.starters import STARTERS
 from tests.patience import PATIENCE_S
 
 ROW = {"FeedbackType": "like", "UserId": "ann", "ItemId": "m1", "Timestamp": "2024-01-01T00:00:00Z"}
@@ -130,6 +134,20 @@ class TestStored:
         assert [row.value for row in reading.feedback_of_pair("ann", "m1")] == [8.0]
         assert reading.get_user("nobody") is None
 
+    def test_a_transaction_has_no_savepoint_and_reads_no_drawing(self):
+        """Each statement is a round trip on PostgreSQL, and the text of a drawing may have a megabyte."""
+        flow = drafts.create("Home", STARTERS["popular"].document, "ada")
+        activation.activate(flow.pk, None, "", "ada")
+        incoming.store_feedback([write("ann")])
+        databases = [connections[name] for name in ("default", settings.CATALOGUE_DATABASE)]
+        with CaptureQueriesContext(databases[0]) as flows, CaptureQueriesContext(databases[1]) as rows:
+            incoming.store_feedback([write("ann")])
+        said = [query["sql"] for query in (*flows.captured_queries, *rows.captured_queries)]
+        assert any("INTO catalogue_feedback" in statement for statement in said)
+        assert any('FROM "dashboard_activeversion"' in statement for statement in said)
+        assert not [statement for statement in said if "SAVEPOINT" in statement]
+        assert not [statement for statement in said if '"dashboard_flowversion"."text"' in statement]
+
     def test_sums_are_right_before_anything_overwrites(self):
         writing.put_feedback_together([write("ann", value=2.0), write("ann", "ann", value=3.0)])
         assert [row.value for row in reading.feedback_of_pair("ann", "m1")] == [5.0]
@@ -167,7 +185,7 @@ async def served(app):
     # The socket listens already: whoever comes before the server has begun waits there.
     reader, writer = await asyncio.open_connection(*listener.getsockname())
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             yield reader, writer
     finally:
         writer.close()
