@@ -14,7 +14,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from dashboard.access import ROLES, Role, role_of
 from dashboard.errors import BadRequest, Conflict, NotFound
@@ -110,10 +110,13 @@ def add(name: str, password: str, role: str) -> None:
     except ValidationError as error:
         raise BadRequest(" ".join(error.messages)) from error
     _check_password(password, user)
-    with transaction.atomic():
-        user.set_password(password)
-        user.save()
-        _give(user, role)
+    user.set_password(password)  # takes a while on purpose: nobody else is to wait for it
+    try:
+        with transaction.atomic():
+            user.save()
+            _give(user, role)
+    except IntegrityError:  # somebody else has taken it meanwhile
+        raise Conflict(f"There is an account {name!r} already") from None
 
 
 def ensure_configured_account() -> str | None:

@@ -159,6 +159,16 @@ def test_an_account_is_made_with_a_password_that_will_do(client):
         add("ada", "a long password", "viewer")
 
 
+def test_of_two_who_make_an_account_of_one_name_one_is_told(monkeypatch):
+    def meanwhile(password, user):
+        User.objects.create_user("grace")
+
+    monkeypatch.setattr("dashboard.accounts._check_password", meanwhile)
+    with pytest.raises(Conflict, match="There is an account 'grace' already"):
+        add("grace", "long enough 1815", "viewer")
+    assert User.objects.filter(username="grace").count() == 1
+
+
 def command(*words):
     said = StringIO()
     call_command("grant", *words, stdout=said)
