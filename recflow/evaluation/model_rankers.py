@@ -56,7 +56,9 @@ class Hybrid:
 
     def fit(self, train: TrainingFeedback, check: Callable[[], None]) -> FittedRanker:
         users, n_items = train.users, train.n_items
-        values = np.ones(len(users)) if self.values is None else self.values[users, train.items]
+        # Where nothing is known the fit says so; SciPy would make a matrix of no entries.
+        are_alike = self.values is None or not len(users)
+        values = np.ones(len(users)) if are_alike else self.values[users, train.items]
         data = HybridData(
             users=users,
             items=train.items,
@@ -98,7 +100,8 @@ class FactorizationMachine:
         rng = np.random.default_rng(self.seed)
         drawn_for = np.repeat(train.users, self.negatives_per_positive)
         drawn = rng.integers(train.n_items, size=len(drawn_for))
-        is_negative = np.asarray(train.matrix()[drawn_for, drawn]).ravel() == 0
+        liked = train.matrix()[drawn_for, drawn] if len(drawn) else np.zeros(0)
+        is_negative = np.asarray(liked).ravel() == 0
         samples = sample_features(
             np.concatenate([train.users, drawn_for[is_negative]]),
             np.concatenate([train.items, drawn[is_negative]]),

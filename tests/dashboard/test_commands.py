@@ -28,7 +28,7 @@ def test_a_benchmark_of_nothing_is_not_begun(words, sentence):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("-s", "1", "0"), "argument -s/--shots: must be at least 1, got 0"),
+        (("-s", "1", "-1"), "argument -s/--shots: must be at least 0, got -1"),
         (("--users", "0"), "argument --users: must be at least 1, got 0"),
         (("--seed", "-1"), "argument --seed: must be at least 0, got -1"),
         (("--price", "0.5", "nan"), "argument --price: must be a number from 0, got 'nan'"),

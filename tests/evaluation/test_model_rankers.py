@@ -42,6 +42,12 @@ def test_every_model_beats_popularity_where_taste_is_planted(split):
         assert table.result(name, 10).share("ok") == 1.0
 
 
+def test_where_no_like_is_known_the_order_that_came_in_stays(split):
+    table = compare(split.with_shots(0), rankers() | {"valued": Hybrid(values=split.train.matrix())})
+    for name in (*rankers(), "valued"):
+        assert table.result(name, 0).share("ok") == 0.0, name
+
+
 @pytest.mark.parametrize("name", rankers())
 def test_same_seed_gives_the_same_scores(split, name):
     one, other = (compare(split, {name: rankers()[name]}).result(name, 10) for _ in range(2))

@@ -53,7 +53,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "-s",
             "--shots",
-            type=at_least(1),
+            type=at_least(0),
             nargs="+",
             default=[1],
             metavar="S",
