@@ -9,6 +9,7 @@ from django.db import connection
 
 from dashboard import runs
 from dashboard.artifacts import ArtifactStore
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def reads_are_over() -> Iterator[None]:
     yield
     worker = runs.store._worker
     if worker is not None:
-        worker.join(timeout=20)
+        worker.join(PATIENCE_S)
 
 
 @pytest.fixture(scope="session")
