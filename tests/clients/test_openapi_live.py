@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 
 from dashboard.api.openapi import OPERATIONS, document
+from tests.patience import PATIENCE_S
 
 schemathesis = pytest.importorskip("schemathesis")
 
@@ -52,7 +53,8 @@ def test_no_request_makes_the_server_fail_or_answer_what_is_not_described(operat
     )
     @given(case=described.as_strategy(generation_mode=mode))
     def invent(case):
-        response = case.call(base_url=server.url, headers={"X-API-Key": keys[whose]})
+        key = {"X-API-Key": keys[whose]}
+        response = case.call(base_url=server.url, headers=key, timeout=PATIENCE_S)  # else 10 s
         case.validate_response(response, checks=CHECKS)
 
     invent()
