@@ -55,6 +55,7 @@ def test_nobody_else_may(origin, host):
     assert not is_own(origin, host)
 
 
+@pytest.mark.django_db(databases="__all__", transaction=True)  # channels tidies its thread's connections
 async def test_a_strangers_page_is_refused_before_anything_else_is_looked_at():
     headers = [(b"host", b"127.0.0.1:8088"), (b"origin", b"http://127.0.0.1:3000")]
     scope = {"type": "websocket", "path": "/ws/preview", "headers": headers}
