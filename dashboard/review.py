@@ -10,6 +10,7 @@ from typing import Any
 
 from dashboard import drafts
 from dashboard.activation import active_version, address_of
+from dashboard.active import active_flow
 from dashboard.authorship import with_authors
 from dashboard.jobs import fitting
 from dashboard.models import Job
@@ -23,19 +24,21 @@ from recflow.engine.registry import FITTERS
 
 
 def review(flow_id: int, number: int | None) -> dict[str, Any]:
-    """What activating a version (or the draft) would change, and what keeps it from being activated."""
+    """What activating a version (or the draft) would change, and what keeps it from being activated.
+
+    Before the first activation, and after a reset, the configuration's flow is what is live.
+    """
     saved = drafts.saved_drawing(flow_id, number)
     after = load_flow(saved.document)
-    active = active_version()
-    before = load_flow(active.document if active else {})
+    before, _ = active_flow()
     problems = drafts.all_problems(after)
     can_run = not blocking(problems)
     return {
         "problems": [problem.as_dict() for problem in problems],
         "changes": with_authors(changes(before, after), saved),
-        "active": address_of(active),
+        "active": address_of(active_version()),
         "models": missing_models(after) if can_run else [],
-        "asks_others": _asking(before, after) if can_run and active else [],
+        "asks_others": _asking(before, after) if can_run else [],
     }
 
 

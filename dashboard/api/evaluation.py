@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
@@ -14,6 +13,7 @@ from dashboard import drafts
 from dashboard import runs as previews
 from dashboard.access import allow, refuse_other_sites
 from dashboard.activation import active_version, address_of
+from dashboard.active import active_flow
 from dashboard.errors import Blocked, Conflict, NotFound
 from dashboard.evaluation import runs
 from dashboard.evaluation.online import online_rates
@@ -146,27 +146,20 @@ async def result_difference(
     """
     refuse_other_sites(request)  # the drawings may ask a model, which costs money
     before, after, snapshot, address = await sync_to_async(_drawings)(flow_id, version)
-    if before is None:
-        steps = _alone({"active": None, "users_asked": 0, "users": 0, "groups": [], "rows": []})
-    else:
-        steps = comparing(
-            before, after, snapshot, previews.services, now=now_us(), n=n, per_group=per_group, seed=seed
-        )
+    steps = comparing(
+        before, after, snapshot, previews.services, now=now_us(), n=n, per_group=per_group, seed=seed
+    )
     if progress:
         lines = (orjson.dumps({"active": address, **step}) + b"\n" async for step in steps)
         return StreamingHttpResponse(lines, content_type="application/x-ndjson")
     return {"active": address, **[step async for step in steps][-1]}
 
 
-def _drawings(flow_id: int, version: int | None) -> tuple[Flow | None, Flow, Snapshot, dict[str, int] | None]:
-    """What is live, what would be, the data, and where the first is kept."""
-    after, active = load_flow(drafts.saved_drawing(flow_id, version).document), active_version()
-    before = active and load_flow(active.document)
-    return before, after, store.snapshot(), address_of(active)
-
-
-async def _alone(step: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
-    yield step
+def _drawings(flow_id: int, version: int | None) -> tuple[Flow, Flow, Snapshot, dict[str, int] | None]:
+    """What is live, what would be, the data, and where the first is kept (None: configuration)."""
+    after = load_flow(drafts.saved_drawing(flow_id, version).document)
+    before, _ = active_flow()
+    return before, after, store.snapshot(), address_of(active_version())
 
 
 @router.get("/flows/{int:flow_id}/refresh-cost")

@@ -24,6 +24,8 @@ HEARTBEAT_S = 5.0
 #: Seconds between two looks for waiting jobs, and between two thoughts about what is due.
 LOOK_EVERY_S = 1.0
 PLAN_EVERY_S = 10.0
+#: Seconds in which an error that comes back at every look, such as a full disk, is logged once.
+TELL_EVERY_S = 60.0
 #: Threads of the embedded runner: arithmetic uses all cores from one, the other fills its pauses.
 THREADS = 2
 #: Jobs that people wait for but nothing else does: they take their turn beside fits and lists.
@@ -54,6 +56,8 @@ def run_until(
     """
     worker = ledger.worker_name()
 
+    troubles = Troubles()
+
     def next_aside() -> None:
         """Claimed only here, in a thread that is free: a claimed job has to give signs of life."""
         if (job := ledger.claim(f"{worker}:aside", kinds=ASIDE)) is not None:
@@ -72,7 +76,7 @@ def run_until(
         return True
 
     lanes = [
-        threading.Thread(target=_look, args=(stop, look), name=name, daemon=True)
+        threading.Thread(target=_look, args=(stop, look, troubles), name=name, daemon=True)
         for name, look in (("main-lane", look_main), ("aside-lane", look_aside))
     ]
     for lane in lanes:
@@ -89,22 +93,46 @@ def run_until(
             if time.monotonic() - planned_at >= PLAN_EVERY_S:
                 planned_at = time.monotonic()
                 plan()
-        except Exception:  # a database that is away for a moment must not end the runner
-            logger.exception("The runner of jobs goes on after an error")
+        except Exception as error:  # a database that is away for a moment must not end the runner
+            troubles.tell(error)
             close_old_connections()  # one that was cut off is made anew
         stop.wait(LOOK_EVERY_S)
     for lane in lanes:
         lane.join()
 
 
-def _look(stop: threading.Event, look: Callable[[], bool]) -> None:
+class Troubles:
+    """Logs the errors that the runner survives: first with all details, then once a minute with a number."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._guard = threading.Lock()
+        self._told: dict[str, tuple[float, int]] = {}  # when last, and how often since
+
+    def tell(self, error: Exception) -> None:
+        """For whoever handles this error."""
+        now, name = self._clock(), f"{type(error).__name__}: {error}"
+        with self._guard:
+            fresh = {each: known for each, known in self._told.items() if now - known[0] < 2 * TELL_EVERY_S}
+            told_at, untold = fresh.get(name, (-TELL_EVERY_S, 0))
+            is_due = now - told_at >= TELL_EVERY_S
+            self._told = fresh | {name: (now, 0) if is_due else (told_at, untold + 1)}
+        if is_due and untold:
+            logger.error(
+                "The runner of jobs goes on after an error that came %d times more: %s", untold, name
+            )
+        elif is_due:
+            logger.exception("The runner of jobs goes on after an error")
+
+
+def _look(stop: threading.Event, look: Callable[[], bool], troubles: Troubles) -> None:
     """One lane: do what waits, and rest for a moment when nothing does."""
     while not stop.is_set():
         try:
             if look():
                 continue
-        except Exception:  # as above
-            logger.exception("The runner of jobs goes on after an error")
+        except Exception as error:  # as above
+            troubles.tell(error)
             close_old_connections()  # one that was cut off is made anew
         stop.wait(LOOK_EVERY_S)
     connections.close_all()

@@ -8,7 +8,7 @@ from typing import Any
 from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods
 
 from dashboard import exporting, overview
 from dashboard.access import page
@@ -32,8 +32,10 @@ def data(request: HttpRequest) -> HttpResponse:
 
 
 @page
-@require_POST
+@require_http_methods(["GET", "POST"])
 def take_in(request: HttpRequest) -> HttpResponse:
+    if request.method == "GET":  # a login that was due in between leads here
+        return redirect("data")
     kind = next((name for name in KINDS if name == request.POST.get("kind")), None)
     try:
         if not request.person.may("edit"):
@@ -73,8 +75,10 @@ def export(request: HttpRequest, kind: str) -> HttpResponse:
 
 
 @page
-@require_POST
+@require_http_methods(["GET", "POST"])
 def purge_data(request: HttpRequest) -> HttpResponse:
+    if request.method == "GET":
+        return redirect("data")
     what, typed = request.POST.get("what", ""), request.POST.get("typed", "").strip()
     try:
         if not request.person.may("publish"):

@@ -138,6 +138,7 @@ async function attempt(act) {
   } catch (error) {
     failure.textContent = error.message;
     failure.hidden = false;
+    failure.scrollIntoView({ block: "nearest" }); // the form may be far below it
   }
 }
 

@@ -15,11 +15,12 @@ from django.test.utils import CaptureQueriesContext
 from dashboard import drafts
 from dashboard.errors import BadRequest
 from dashboard.models import Activation, ActiveVersion, FlowVersion
-from recflow.nodes.starters import STARTERS
+from recflow.nodes.starters import DEFAULT, STARTERS
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
 POPULAR = STARTERS["popular"].document
+DEFAULT_FLOW = STARTERS[DEFAULT].document
 
 
 @pytest.fixture
@@ -270,6 +271,17 @@ def test_the_review_shows_what_would_change(editor, flow):
     ]
     assert [entry["node_id"] for entry in review["changes"]["moved"]] == ["source"]
     assert editor.get(f"{base}/review?version=1").json()["changes"]["changed"] == []
+
+
+def test_the_first_activation_is_compared_with_what_the_configuration_says(editor, flow):
+    send(editor, "put", f"/api/flows/{flow['id']}/draft", {"base_revision": 1, "document": DEFAULT_FLOW})
+    review = editor.get(f"/api/flows/{flow['id']}/review").json()
+    assert review["active"] is None
+    assert not any(review["changes"].values())  # RecFlow's default answers where the file says nothing
+    changed = with_name(DEFAULT_FLOW, "recommend", "home page")
+    send(editor, "put", f"/api/flows/{flow['id']}/draft", {"base_revision": 2, "document": changed})
+    found = editor.get(f"/api/flows/{flow['id']}/review").json()["changes"]["changed"]
+    assert [(entry["field"], entry["after"]) for entry in found] == [("name", "home page")]
 
 
 def test_the_active_flow_cannot_be_archived(editor, flow):

@@ -155,3 +155,24 @@ class TestSignsOfLife:
             wait_until(lambda: Job.objects.get().state != "running", "It goes on")
         job.refresh_from_db()
         assert (job.state, job.worker) == ("paused", "")
+
+
+def test_an_error_that_comes_back_at_every_look_is_logged_once_a_minute(caplog):
+    clock = [1000.0]
+    troubles = runner.Troubles(lambda: clock[0])
+    for second in range(150):
+        clock[0] = 1000.0 + second
+        for text in ("database or disk is full", *["disk I/O error"] * (second == 100)):
+            try:
+                raise OperationalError(text)
+            except OperationalError as error:
+                troubles.tell(error)
+    full = [record for record in caplog.records if "disk I/O" not in (record.exc_text or "")]
+    assert [bool(record.exc_info) for record in full] == [True, False, False]  # after 0, 60 and 120 seconds
+    assert [record.getMessage().partition(" times more: ")[::2] for record in full[1:]] == [
+        (
+            "The runner of jobs goes on after an error that came 59",
+            "OperationalError: database or disk is full",
+        )
+    ] * 2
+    assert len(caplog.records) == 4  # another error does not wait

@@ -148,6 +148,9 @@ def test_a_stranger_gets_no_export(client):
 
 def test_the_navigation_says_where_one_is(shop):
     assert '<a href="/items" aria-current="page">Items</a>' in get(shop, "/item?id=a")
+    refused = shop.post("/data/purge", {"what": "users", "typed": "Delete  usres"}).content.decode()
+    assert '<a href="/data" aria-current="page">Data</a>' in refused
+    assert 'value="Delete  usres"' in refused  # and nothing that was typed is lost
 
 
 # Overview
@@ -647,5 +650,6 @@ def test_a_change_needs_the_token_of_the_form_and_a_post(shop, path):
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(Account.objects.get())
     assert strict.post(path, {"what": "everything", "typed": "delete everything"}).status_code == 403
-    assert strict.get(path).status_code == 405
+    assert shop.delete(path).status_code == 405
+    assert shop.get(path)["Location"] == "/data"  # where a login leads that was due in between
     assert User.objects.count() == 3

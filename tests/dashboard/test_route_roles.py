@@ -164,6 +164,7 @@ edit            POST    /api/preview/external
 edit            POST    /api/preview/prompt/send
 edit            GET     /data/export/<str:kind>.jsonl
 edit            POST    /data/import
+view            GET     /data/import
 edit            GET     /data/rejects/<int:job_id>.jsonl
 publish         POST    /api/flows/<int:flow_id>/activate
 publish         POST    /api/activations/<int:activation_id>/rollback
@@ -179,6 +180,7 @@ publish         DELETE  /api/settings/prices/<path:model>
 publish         DELETE  /api/settings/secrets/<name>
 publish         PUT     /api/settings/secrets/<name>
 publish         POST    /data/purge
+view            GET     /data/purge
 publish         POST    /settings
 """
 

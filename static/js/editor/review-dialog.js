@@ -48,10 +48,10 @@ export function ReviewDialog({ dialog }) {
       <${Changes} review=${review} />
       ${blocking.length === 0 && html`
         <${MissingModels} version=${dialog.version} models=${review.models} />
-        ${review.active && html`<${ResultDifference} version=${dialog.version} asksOthers=${review.asks_others} />`}
+        <${ResultDifference} version=${dialog.version} asksOthers=${review.asks_others} />
         <${RefreshCost} version=${dialog.version} />`}
       <label className="field"><span className="field-label">Note<span className="field-unit">for the log</span></span>
         <input type="text" value=${note} maxLength="500" placeholder="What is new and why" onChange=${(event) => setNote(event.target.value)} /></label>
-      <p className="field-hint">From this moment the REST API serves ${what}. The version that is live now stays in the list; one click there brings it back.</p>`}
+      <p className="field-hint">From this moment the REST API serves ${what}. ${review.active ? "The version that is live now stays in the list; one click there brings it back." : "One click in the list of versions brings back what is live now."}</p>`}
   </${Modal}>`;
 }

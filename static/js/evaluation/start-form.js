@@ -19,7 +19,7 @@ export function startForm({ choices, defaults, wanted, onStart }) {
           ranker.is_asked ? "costs money" : ""))),
     group("Controls", "What knows nothing has to score 0.045 among 100.", choices.rankers.filter((ranker) => ranker.is_control).map((ranker) => box("rankers", ranker.name, ranker.label, true))),
     flowsFor(choices, asked, wanted.get("node")),
-    field("Shots", make("input", { type: "text", name: "shots", value: defaults.shots.join(" "), inputMode: "numeric", required: true, pattern: "[0-9]+([ ,]+[0-9]+)*" }), "Likes of each user that are known, newest first."),
+    field("Shots", make("input", { type: "text", name: "shots", value: defaults.shots.join(" "), inputMode: "numeric", required: true, pattern: "[0-9]+([ ,]+[0-9]+)*", title: "Numbers with a blank or a comma between them, such as 1 5 10" }), "Likes of each user that are known, newest first."),
   ]);
   const whole = section("flow", [
     field("Flow",
