@@ -17,7 +17,7 @@ export function Changes({ review }) {
   ];
   const others = changes.edges_added.length + changes.edges_removed.length - rows.filter(({ kind }) => kind.startsWith("Edge")).length;
   return html`<section data-testid="changes"><h3 className="review-title">${rows.length === 0 ? `Same drawing as the live ${active ? "version" : "one"}` : "What changes"}</h3>
-    ${!active && html`<p className="field-hint">No version is live yet: the flow of the configuration file answers, or RecFlow's default where that holds none.</p>`}
+    ${!active && html`<p className="field-hint">No version is live: the flow of the configuration file answers, or RecFlow's default where that holds none.</p>`}
     ${rows.length > 0 && html`<div className="review-scroll" tabIndex="0" role="region" aria-label="What changes">
       <table className="change-table has-authors"><thead><tr><th>Change</th><th>Where</th><th>Live now</th><th>From now on</th><th>By</th></tr></thead>
       <tbody>
