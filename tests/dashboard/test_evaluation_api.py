@@ -39,6 +39,7 @@ def feedback():
         for n in range(9)
     ]
     writing.put_feedback(likes, overwrite=True)
+    runs.store.snapshot(fresh=True)
     runs.services.memo.clear()
 
 
