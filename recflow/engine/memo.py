@@ -14,6 +14,8 @@ import numpy as np
 from recflow.engine.values import Candidates
 
 DEFAULT_KEEP_S = 600.0
+#: Seconds between two looks through all entries for those that are past: what one holds may hold a lot more.
+TIDY_EVERY_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class _Entry:
 
 class Memo:
     """A bounded table from signature to result; safe under concurrent runs, least recently used goes first.
+
+    A result may hold its whole snapshot, which is not counted: what is past goes although nobody asks for it.
 
     Args:
         max_bytes: of arrays held in all.
@@ -39,6 +43,7 @@ class Memo:
         self._max_bytes = max_bytes
         self._bytes = 0
         self._clock = clock
+        self._tidy_at = clock() + TIDY_EVERY_S
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -55,15 +60,20 @@ class Memo:
             return entry.value
 
     def keep(self, signature: str, value: Any, keep_s: float | None = None) -> None:
-        """Remember a result for ``keep_s`` seconds; 0 remembers nothing."""
+        """Remember a result for ``keep_s`` seconds; 0 remembers nothing. What is past is let go of."""
         seconds = DEFAULT_KEEP_S if keep_s is None else keep_s
         size = _size(value)
         if seconds <= 0 or size > self._max_bytes:
             return
         with self._lock:
+            now = self._clock()
+            if now >= self._tidy_at:
+                self._tidy_at = now + TIDY_EVERY_S
+                for past in [key for key, entry in self._entries.items() if entry.good_until < now]:
+                    self._forget(past)
             if signature in self._entries:
                 self._forget(signature)
-            self._entries[signature] = _Entry(value, size, self._clock() + seconds)
+            self._entries[signature] = _Entry(value, size, now + seconds)
             self._bytes += size
             while self._bytes > self._max_bytes:
                 self._forget(next(iter(self._entries)))

@@ -27,6 +27,9 @@ from recflow.errors import DataError
 
 #: Feedback dated up to this far ahead counts as now: clocks of other machines differ.
 CLOCK_ERROR_US = 5_000_000
+#: Seconds a user is kept for the next run: long enough for a change of the drawing. It holds its snapshot,
+#: and under a stream of writes there is a new one every few seconds.
+KEEP_S = 30.0
 
 
 def _rule(text: str) -> str:
@@ -101,6 +104,7 @@ def rules_of(settings: Settings) -> FeedbackRules:
     at_least=1,
     at_most=1,
     card=("positive",),
+    keep_s=lambda settings: KEEP_S,
 )
 def run(ctx: RunContext, settings: Settings) -> UserContext:
     rules = rules_of(settings)

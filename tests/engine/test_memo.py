@@ -1,3 +1,5 @@
+import weakref
+
 import numpy as np
 
 from recflow.engine.memo import Memo
@@ -43,3 +45,18 @@ def test_keeping_again_replaces_and_does_not_leak_bytes():
         memo.keep("a", candidates(10))
     memo.keep("b", candidates(10))
     assert memo.find("a") is not None
+
+
+def test_what_is_past_goes_although_nobody_asks_for_it():
+    now = [0.0]
+    memo = Memo(clock=lambda: now[0])
+    old = candidates(1)
+    held = weakref.ref(old)
+    memo.keep("old", old, keep_s=30)
+    memo.keep("young", candidates(1), keep_s=600)
+    del old
+    now[0] = 60.0
+    memo.keep("new", candidates(1))
+    assert held() is None
+    assert memo.find("young") is not None
+    assert len(memo) == 2

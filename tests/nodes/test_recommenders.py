@@ -1,7 +1,11 @@
 import pytest
 from pytest import approx
 
+from recflow.engine.executor import Services
+from recflow.engine.memo import Memo
 from recflow.engine.outcome import steps_of, whole_trail
+from recflow.nodes.data_source import KEEP_S
+from tests.nodes.conftest import FreshModels
 
 DAY = 86_400_000_000
 
@@ -132,3 +136,18 @@ def test_a_cold_user_gets_nothing_and_no_warning(run_chain, kind):
     ids, run, _ = run_chain([(kind, {})], "cold")
     assert ids == []
     assert run.degraded == []
+
+
+def test_the_user_who_holds_a_snapshot_is_kept_for_a_moment_only(run_chain):
+    now = [0.0]
+    memo = Memo(clock=lambda: now[0])
+
+    def cached():
+        said = run_chain([("latest", {})], services=lambda pool: Services(FreshModels(), pool, memo))[2]
+        return {m["node_id"]: m["cached"] for m in said if m["event"] == "node.finished"}
+
+    assert cached() == {"s": False, "n0": False, "r": False}
+    now[0] = KEEP_S - 1
+    assert cached() == {"s": True, "n0": True, "r": True}
+    now[0] = KEEP_S + 1
+    assert cached() == {"s": False, "n0": True, "r": True}
