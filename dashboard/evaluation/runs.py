@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Literal
 
-from django.db.models import Q
+from django.db import transaction
 from django.utils import timezone
 from pydantic import ValidationError
 
@@ -97,12 +97,13 @@ def start(kind: str, chosen: dict[str, Any], *, author: str, confirmed: bool) ->
         forecast = [] if confirmed else forecast_of(plan)
         if forecast:
             raise Conflict(_sentence(forecast), forecast=forecast)
-    row.save()
-    job = ledger.enqueue(
-        KIND, f"{KIND}:{row.pk}", f"Measure {row.title}"[:160], {"evaluation": row.pk}, asked_by=author
-    )
-    Evaluation.objects.filter(pk=row.pk).update(job_number=job.pk)
-    row.job_number = job.pk
+    with transaction.atomic():  # nobody may see it without its job: that is one whose job is gone
+        row.save()
+        job = ledger.enqueue(
+            KIND, f"{KIND}:{row.pk}", f"Measure {row.title}"[:160], {"evaluation": row.pk}, asked_by=author
+        )
+        row.job_number = job.pk
+        row.save(update_fields=["job_number"])
     return row
 
 
@@ -162,6 +163,7 @@ def run(work: Work) -> str:
         report=without_nan(report),
         data_version=report["data"]["version"][:120],
         state="done",
+        error="",
         finished_at=timezone.now(),
     )
     return f"{report['users']:,} users in {report['seconds']:.0f} s"
@@ -206,19 +208,18 @@ def newest() -> list[tuple[Evaluation, Job | None]]:
 
 def settled(rows: Sequence[Evaluation]) -> list[tuple[Evaluation, Job | None]]:
     """Rows with the state of their jobs; how a job ended is kept, for the job is forgotten one day."""
-    unsettled = [row.job_number for row in rows if row.state in LIVE]
+    unsettled = [row.job_number for row in rows if row.state != "done"]
     jobs = {job.pk: job for job in Job.objects.filter(pk__in=unsettled)}
     for row in rows:
-        if row.state not in LIVE:
-            continue
         job = jobs.get(row.job_number or 0)
+        if row.state == "done" or (job is None and row.state not in LIVE):
+            continue
         state, error = (job.state, job.error) if job else ("failed", "The job is gone without a result")
-        if row.state != state:
+        if row.state != state:  # one that had ended may have been told to try again
             row.state, row.error = state, error
-            if state not in LIVE:
-                row.finished_at = (job and job.finished_at) or timezone.now()
+            row.finished_at = None if state in LIVE else (job and job.finished_at) or timezone.now()
             # Never over a result: the job may have been done between the two reads.
-            Evaluation.objects.filter(Q(pk=row.pk), report=None).update(
+            Evaluation.objects.filter(pk=row.pk, report__isnull=True).update(
                 state=state, error=error, finished_at=row.finished_at
             )
     return [(row, jobs.get(row.job_number or 0)) for row in rows]

@@ -11,6 +11,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from django.contrib.auth.models import AnonymousUser, User
+from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
@@ -32,6 +33,10 @@ POPULAR = STARTERS["popular"].document
 
 @pytest.fixture
 def feedback():
+    add_feedback()
+
+
+def add_feedback():
     """Six users who like half of 24 items each, one a second."""
     likes = [
         FeedbackRecord("like", f"u{u}", f"i{u + 2 * n:02}", 1.0, (n * 10 + u + 1) * 1_000_000)
@@ -130,6 +135,48 @@ def test_a_cancelled_evaluation_stays_cancelled_and_may_be_deleted(client, feedb
     assert ledger.claim("here") is None
     assert client.delete(path).json() == {"id": made["id"]}
     assert client.get(path).status_code == 404
+
+
+def test_a_cancelled_evaluation_stays_cancelled_when_its_job_is_forgotten(client, feedback):
+    _, made = start(client)
+    path = f"/api/evaluations/{made['id']}"
+    post(client, f"{path}/cancel")
+    Job.objects.all().delete()
+    found = client.get(path).json()
+    assert (found["state"], found["error"]) == ("cancelled", "")
+
+
+def test_a_new_evaluation_is_never_seen_without_its_job(client, feedback, monkeypatch):
+    seen = []
+    queue = ledger.enqueue
+
+    def look_and_queue(*args, **kwargs):
+        job = queue(*args, **kwargs)
+        with ThreadPoolExecutor(1) as thread:  # another connection, as another browser has
+            thread.submit(
+                lambda: seen.append((list(Evaluation.objects.all()), connections.close_all()))
+            ).result()
+        return job
+
+    monkeypatch.setattr(ledger, "enqueue", look_and_queue)
+    _, made = start(client)
+    assert seen == [([], None)]
+    assert client.get(f"/api/evaluations/{made['id']}").json()["state"] == "queued"
+
+
+def test_a_failed_evaluation_that_is_tried_again_waits_and_is_done(client):
+    _, made = start(client)  # there is no feedback
+    failed = work()
+    path = f"/api/evaluations/{made['id']}"
+    assert client.get(path).json()["state"] == "failed"
+    assert Evaluation.objects.get(pk=made["id"]).state == "failed"
+    ledger.retry(failed.pk)
+    waiting = client.get(path).json()
+    assert (waiting["state"], waiting["error"], waiting["finished_at"]) == ("queued", "", None)
+    add_feedback()
+    assert work().state == "done"
+    found = client.get(path).json()
+    assert (found["state"], found["error"]) == ("done", "")
 
 
 def test_a_failed_job_leaves_its_sentence(client):
