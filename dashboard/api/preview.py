@@ -33,8 +33,9 @@ def list_users(
     return [{"user_id": user_id, "feedback": count} for user_id, count in rows]
 
 
-@router.get("/preview/users/{user_id}")
+@router.get("/preview/user")
 def get_user(request: HttpRequest, user_id: str) -> dict[str, Any]:
+    """What one user did lately; in an address "a/b" or ".." would be something else."""
     feedback = reading.feedback_of_user(user_id, until_us=now_for_lists())
     recent = feedback[:RECENT]
     titles = reading.titles_of([row.item_id for row in recent])

@@ -79,7 +79,7 @@ def test_31_a_result_tells_its_journey_and_lights_its_path(open_editor, reader):
 
 
 def test_32_why_not_names_the_node_that_dropped_it_or_says_never_proposed(open_editor, reader, server):
-    read = server.get(f"/api/preview/users/{reader}")["recent"][0]["item_id"]
+    read = server.get(f"/api/preview/user?user_id={reader}")["recent"][0]["item_id"]
     reached = POPULAR | {"nodes": [dict(part) for part in POPULAR["nodes"]]}
     reached["nodes"][1]["settings"] = {"score": f"item.ItemId == {read!r} ? 1000 : len(feedback)"}
     editor = open_editor(reached)

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from flows import PERSONAL
 from playwright.sync_api import expect
 
@@ -34,13 +35,13 @@ def test_users_are_found_by_the_start_of_their_id_by_chance_and_by_how_much_they
     editor.by("cold-user").click()
     editor.page.wait_for_function("id => document.getElementById('user-id').value !== id", arg=heaviest)
     cold = editor.by("user-id").input_value()
-    assert server.get(f"/api/preview/users/{cold}")["feedback"] == 0
+    assert server.get(f"/api/preview/user?user_id={cold}")["feedback"] == 0
     editor.by("other-users").click()
     editor.by("heavy-user").click()
     editor.page.wait_for_function("id => document.getElementById('user-id').value === id", arg=heaviest)
     editor.by("random-user").click()
     editor.page.wait_for_function("id => document.getElementById('user-id').value !== ''", arg=heaviest)
-    assert server.get(f"/api/preview/users/{editor.by('user-id').input_value()}")["known"]
+    assert server.get(f"/api/preview/user?user_id={editor.by('user-id').input_value()}")["known"]
 
 
 def test_the_address_chooses_the_user(open_editor, server, reader):
@@ -53,10 +54,18 @@ def test_the_address_chooses_the_user(open_editor, server, reader):
     assert len(editor.result_ids()) == 20
 
 
+@pytest.mark.parametrize("user_id", ["tenant/42", "..", "a?b&c#d%2F", "☃ é"])
+def test_any_id_can_be_looked_at(open_editor, user_id):
+    editor = open_editor(PERSONAL)
+    editor.run(user_id)  # a request that fails in between would be a complaint of the page
+    expect(lens(editor).get_by_role("heading")).to_have_text(f"Recent feedback of {user_id}")
+    expect(lens(editor)).to_contain_text("Nobody with this ID is known.")
+
+
 def test_recent_feedback_stands_beside_the_results_with_titles_and_times(open_editor, server, reader):
     editor = open_editor(PERSONAL)
     editor.run(reader)
-    recent = server.get(f"/api/preview/users/{reader}")["recent"]
+    recent = server.get(f"/api/preview/user?user_id={reader}")["recent"]
     rows = editor.by("recent").get_by_role("listitem")
     expect(rows.locator(".feedback-title")).to_have_text([entry["title"] for entry in recent])
     assert all(re.search(r"\d{1,2}:\d{2}", text) for text in rows.locator("time").all_inner_texts())
@@ -128,7 +137,7 @@ def test_what_the_data_source_knows_no_feedback_for_is_refused_in_words(open_edi
 
 def test_the_preview_of_an_anonymous_session_runs_on_the_items_that_were_said(open_editor, reader, server):
     editor = open_editor(PERSONAL)
-    liked = server.get(f"/api/preview/users/{reader}")["recent"][0]["item_id"]
+    liked = server.get(f"/api/preview/user?user_id={reader}")["recent"][0]["item_id"]
     editor.by("other-users").click()
     editor.by("anonymous").click()
     editor.by("what-if-item").fill(liked)

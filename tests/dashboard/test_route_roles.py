@@ -133,7 +133,7 @@ view            GET     /api/preview/items
 view            POST    /api/preview/prompt
 view            POST    /api/preview/prompt/read
 view            GET     /api/preview/users
-view            GET     /api/preview/users/<user_id>
+view            GET     /api/preview/user
 view            GET     /data
 view            ANY     /evaluation
 view            ANY     /flows

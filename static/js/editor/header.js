@@ -5,12 +5,11 @@ import { Icon } from "../lib/icons.js";
 import { problemsOf } from "./checking.js";
 import { changeCount, difference } from "./flow-diff.js";
 import { isUnsaved } from "./saving.js";
-import { indexed } from "./flow-index.js";
-import { nameOf } from "./node-types.js";
 import { mayEdit } from "./state.js";
 import { useEditor, useEditorState } from "./store.js";
 import { People } from "./people-list.js";
 import { Popover } from "./popover.js";
+import { ProblemRow } from "./problem-row.js";
 import { clockTime, counted } from "./wording.js";
 
 export function Header() {
@@ -118,7 +117,6 @@ function Checklist() {
   const editor = useEditor();
   const { types } = editor;
   const problems = useEditorState((state) => problemsOf(state, types));
-  const flow = useEditorState((state) => state.flow);
   const blocking = problems.filter((problem) => problem.severity === "blocking").length;
   const label = problems.length === 0 ? "No problems" : counted(problems.length, "problem");
   const go = (problem, close) => {
@@ -129,10 +127,7 @@ function Checklist() {
       face=${html`<${Icon} name=${problems.length ? "warning" : "check"} /><span className="count">${problems.length || ""}</span>`}>
     ${(close) => problems.length === 0
       ? html`<p className="empty-hint">Nothing is in the way: this flow can be activated.</p>`
-      : html`<ul className="checklist-rows" data-testid="problems">${problems.map((problem, index) => html`<li key=${index}>
-          <button type="button" className=${`checklist-row is-${problem.severity}`} onClick=${() => go(problem, close)}>
-            <span className="state-dot" /><span><b>${problem.node_id && indexed(flow).node(problem.node_id) ? nameOf(indexed(flow).node(problem.node_id), types) : "Flow"}</b> ${problem.message}</span>
-          </button></li>`)}</ul>`}
+      : html`<ul className="checklist-rows" data-testid="problems">${problems.map((problem, index) => html`<${ProblemRow} key=${index} problem=${problem} onGo=${(chosen) => go(chosen, close)} />`)}</ul>`}
   </${Popover}>`;
 }
 

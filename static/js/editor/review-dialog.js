@@ -2,6 +2,7 @@
 import { useEffect, useState } from "react";
 import { html } from "../lib/html.js";
 import { Modal } from "./modal.js";
+import { ProblemRow } from "./problem-row.js";
 import { Changes } from "./review-changes.js";
 import { RefreshCost } from "./review-cost.js";
 import { MissingModels } from "./review-models.js";
@@ -20,6 +21,10 @@ export function ReviewDialog({ dialog }) {
     editor.review(dialog.version).then(setReview, (failure) => setError(failure.message));
   }, []);
   const blocking = review?.problems.filter((problem) => problem.severity === "blocking") ?? [];
+  const goTo = (problem) => {
+    store.set({ dialog: null });
+    editor.goToProblem(problem);
+  };
   const activate = async () => {
     setBusy(true);
     setError(null);
@@ -40,10 +45,7 @@ export function ReviewDialog({ dialog }) {
     ${!review && !error && html`<p className="empty-hint" aria-busy="true">Comparing with what is live…</p>`}
     ${review && html`
       ${blocking.length > 0 && html`<section data-testid="blocking"><h3 className="review-title is-blocking">${counted(blocking.length, "problem")} in the way</h3>
-        <ul className="checklist-rows">${blocking.map((problem, index) => html`
-          <li key=${index}><button type="button" className="checklist-row is-blocking"
-            onClick=${() => { store.set({ dialog: null }); editor.goToProblem(problem); }}>
-            <span className="state-dot" /><span>${problem.message}</span></button></li>`)}
+        <ul className="checklist-rows">${blocking.map((problem, index) => html`<${ProblemRow} key=${index} problem=${problem} onGo=${goTo} />`)}
         </ul></section>`}
       <${Changes} review=${review} />
       ${blocking.length === 0 && html`

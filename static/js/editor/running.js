@@ -154,8 +154,8 @@ export function createRunning(store, api, socket, editing) {
 
   /** What is known of a user is asked for anew with each run: they may have done something since. */
   async function learnUser(userId) {
-    const user = await api.get(`/preview/users/${encodeURIComponent(userId)}`).catch(() => null);
-    if (store.get().userId.trim() === userId && user) store.set({ user });
+    const user = await api.get(`/preview/user?${new URLSearchParams({ user_id: userId })}`).catch((error) => ({ user_id: userId, unknown: error.message }));
+    if (store.get().userId.trim() === userId) store.set({ user });
   }
 }
 

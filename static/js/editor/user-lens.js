@@ -28,6 +28,7 @@ export function UserLens({ run }) {
   }
   if (!userId) return html`<p className="empty-hint">Choose a user to see what they did lately.</p>`;
   if (!user) return html`<h3 className="beside-title">${userId}</h3><p className="empty-hint" aria-busy="true">Looking them up…</p>`;
+  if (user.unknown) return html`<h3 className="beside-title">${userId}</h3><p className="field-warning" role="alert">What they did lately cannot be told: ${user.unknown}</p>`;
   return html`<h3 className="beside-title">Recent feedback of ${user.user_id}</h3>
     <p className="empty-hint lens-hint">${aboutUser(user)}</p>
     <${AddFeedback} />
