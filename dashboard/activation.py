@@ -6,12 +6,15 @@ the new one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.db import transaction
 from django.db.models import QuerySet
 
 from dashboard import drafts
 from dashboard.errors import Blocked, Conflict
-from dashboard.models import Activation, ActiveVersion, FlowVersion
+from dashboard.models import Activation, ActiveVersion, Flow, FlowVersion
 from dashboard.shared_flow import tell
 from recflow.engine.check import blocking
 from recflow.engine.flow import load_flow
@@ -38,16 +41,30 @@ def address_of(version: FlowVersion | None) -> dict[str, int] | None:
 
 
 def activate(
-    flow_id: int, number: int | None, note: str, author: str, *, takes_back: Activation | None = None
+    flow_id: int,
+    number: int | None,
+    note: str,
+    author: str,
+    *,
+    reviewed: Mapping[str, Any] | None = None,
+    takes_back: Activation | None = None,
 ) -> Activation:
     """Let a version answer requests; without a number the draft, which becomes a version first.
 
+    Args:
+        reviewed: what the review showed: ``revision`` of the draft and the address it ``replaces``. Each that
+            is there has to hold still; None for ``replaces`` is what the configuration says.
+
     Raises:
         Blocked: the flow has blocking problems.
-        Conflict: ``takes_back`` is not the newest activation any more.
+        Conflict: the draft or the active version is not the ``reviewed`` one any more, or ``takes_back`` not
+            the newest activation.
     """
+    reviewed = reviewed or {}
     with transaction.atomic():
         flow = drafts.locked(flow_id)
+        if number is None:
+            _refuse_another_draft(flow, reviewed.get("revision"))
         draft = drafts.draft_of(flow)
         saved = draft if number is None else drafts.find_version(flow, number)
         problems = blocking(drafts.all_problems(load_flow(saved.document)))
@@ -63,6 +80,8 @@ def activate(
             else saved
         )
         previous = held_version()
+        if "replaces" in reviewed and address_of(previous) != reviewed["replaces"]:
+            raise Conflict(_since_then(newest_activation()))
         if takes_back is not None:
             refuse_unless_newest(takes_back)
         ActiveVersion.objects.update_or_create(id=1, defaults={"version": version})
@@ -92,7 +111,23 @@ def refuse_unless_newest(entry: Activation) -> None:
     """Raises Conflict when something else was activated since: who looked at ``entry`` looked at the past."""
     newest = newest_activation()
     if newest is not None and newest != entry:
+        raise Conflict(_since_then(newest))
+
+
+def _since_then(newest: Activation | None) -> str:
+    if newest is None:
+        return "Nothing was ever activated: look at what is live now"
+    return (
+        f"{newest.author or 'Somebody'} has activated version {newest.version.number} of "
+        f"{newest.version.flow.name} since then: look at what is live now"
+    )
+
+
+def _refuse_another_draft(flow: Flow, revision: int | None) -> None:
+    """Raises Conflict when the draft is not the one of that revision any more; None is any."""
+    if revision is not None and revision != flow.revision:
         raise Conflict(
-            f"{newest.author or 'Somebody'} has activated version {newest.version.number} of "
-            f"{newest.version.flow.name} since then: look at what is live now"
+            f"{drafts.draft_of(flow).author or 'Somebody'} saved revision {flow.revision} of {flow.name} "
+            f"since revision {revision} was reviewed: look at what changes now",
+            revision=flow.revision,
         )

@@ -13,7 +13,7 @@ from dashboard.activation import active_version, address_of
 from dashboard.active import active_flow
 from dashboard.authorship import with_authors
 from dashboard.jobs import fitting
-from dashboard.models import Job
+from dashboard.models import Draft, Job
 from dashboard.runs import models
 from dashboard.store import store
 from recflow.engine.block_run import nodes_that_wait
@@ -30,13 +30,15 @@ def review(flow_id: int, number: int | None) -> dict[str, Any]:
     """
     saved = drafts.saved_drawing(flow_id, number)
     after = load_flow(saved.document)
+    active = address_of(active_version())  # before the drawing: who activates in between is then refused
     before, _ = active_flow()
     problems = drafts.all_problems(after)
     can_run = not blocking(problems)
     return {
         "problems": [problem.as_dict() for problem in problems],
         "changes": with_authors(changes(before, after), saved),
-        "active": address_of(active_version()),
+        "revision": saved.revision if isinstance(saved, Draft) else None,
+        "active": active,
         "models": missing_models(after) if can_run else [],
         "asks_others": _asking(before, after) if can_run else [],
     }

@@ -83,9 +83,16 @@ class Restore(Schema):
     version: int
 
 
+class Address(Schema):
+    flow_id: int
+    version: int
+
+
 class Activate(Schema):
     version: int | None = None
     note: str = ""
+    revision: int | None = None
+    replaces: Address | None = None
 
 
 @api.get("/flow-schema", auth=view)
@@ -209,7 +216,8 @@ def review(request: HttpRequest, flow_id: int, version: int | None = None) -> di
 
 @api.post("/flows/{int:flow_id}/activate", auth=publish)
 def activate(request: HttpRequest, flow_id: int, body: Activate) -> dict[str, Any]:
-    done = activation.activate(flow_id, body.version, body.note, request.auth.name)
+    reviewed = body.dict(include={"revision", "replaces"}, exclude_unset=True)
+    done = activation.activate(flow_id, body.version, body.note, request.auth.name, reviewed=reviewed)
     return _activation(done, newest=done) | {"activated_at": done.at}
 
 

@@ -348,6 +348,40 @@ def test_39_a_version_is_restored_goes_live_and_one_click_rolls_back(open_editor
     assert told[4][2] == "the first"
 
 
+def test_39_what_goes_live_is_what_was_reviewed(open_editor, logged_in):
+    mine = open_editor(POPULAR)
+    mine.expected_complaints = ["409"]
+    theirs = open_editor(flow_id=mine.flow_id, context=logged_in("ada"))
+    path = f"/api/flows/{mine.flow_id}"
+
+    def live():
+        return mine.call("GET", path)[1]["active_version"]
+
+    def expect_refusal(words):
+        mine.by("confirm-activate").click()
+        mine.by("review").get_by_role("alert").get_by_text(words).wait_for()
+
+    mine.set_number("recommend", "cache_size", 55)  # saved by Activate, before the review
+    mine.by("activate").click()
+    mine.by("changes").wait_for()
+    mine.by("review").get_by_label("Note").fill("mine")
+    theirs.expect_live("you see the change")
+    theirs.choose_kind("ranker", "mf")
+    theirs.expect_saved()
+    expect_refusal("since revision 2 was reviewed")
+    assert live() is None
+    mine.by("changes").get_by_text("Ranker · kind").wait_for()
+
+    assert theirs.call("POST", f"{path}/activate", {"note": ""})[0] == 200
+    expect_refusal("has activated version 1 of Test flow since then")
+    assert live() == 1
+    mine.by("changes").wait_for()
+    mine.by("confirm-activate").click()
+    mine.by("review").wait_for(state="detached")
+    status, (newest, *_) = mine.call("GET", f"/api/activations?flow_id={mine.flow_id}")
+    assert (status, newest["note"], newest["author"]) == (200, "mine", "playground")
+
+
 def test_40_edits_of_different_nodes_end_in_both_browsers(open_editor):
     mine = open_editor(POPULAR)
     theirs = open_editor(flow_id=mine.flow_id)

@@ -13,6 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from dashboard import drafts
+from dashboard.activation import activate
 from dashboard.errors import BadRequest
 from dashboard.models import Activation, ActiveVersion, FlowVersion
 from recflow.nodes.starters import DEFAULT, STARTERS
@@ -282,6 +283,43 @@ def test_the_first_activation_is_compared_with_what_the_configuration_says(edito
     send(editor, "put", f"/api/flows/{flow['id']}/draft", {"base_revision": 2, "document": changed})
     found = editor.get(f"/api/flows/{flow['id']}/review").json()["changes"]["changed"]
     assert [(entry["field"], entry["after"]) for entry in found] == [("name", "home page")]
+
+
+def test_only_the_draft_that_was_reviewed_goes_live(editor, flow):
+    base = f"/api/flows/{flow['id']}"
+    review = editor.get(f"{base}/review").json()
+    assert review["revision"] == 1
+    changed = with_name(POPULAR, "popular", "new")
+    drafts.save(flow["id"], 1, changed, "grace")
+    status, answer = send(editor, "post", f"{base}/activate", {"revision": review["revision"]})
+    assert (status, answer["revision"]) == (409, 2)
+    assert answer["message"] == (
+        "grace saved revision 2 of Home since revision 1 was reviewed: look at what changes now"
+    )
+    assert FlowVersion.objects.count() == Activation.objects.count() == 0
+    status, _ = send(editor, "post", f"{base}/activate", {"revision": 2})
+    assert status == 200
+    assert FlowVersion.objects.get().document["nodes"] == changed["nodes"]
+
+
+def test_what_goes_live_replaces_only_what_the_review_compared_it_with(editor, flow):
+    base = f"/api/flows/{flow['id']}"
+    other = drafts.create("Other", POPULAR, "grace")
+    first = editor.get(f"{base}/review").json()["active"]
+    assert first is None  # the configuration's flow
+    activate(other.pk, None, "", "grace")
+    status, answer = send(editor, "post", f"{base}/activate", {"replaces": first})
+    assert status == 409
+    assert answer["message"] == (
+        "grace has activated version 1 of Other since then: look at what is live now"
+    )
+    live = editor.get(f"{base}/review").json()["active"]
+    assert send(editor, "post", f"{base}/activate", {"replaces": live})[0] == 200
+    assert send(editor, "post", f"{base}/activate", {"replaces": live})[0] == 409
+    assert editor.get(f"{base}/review?version=1").json()["revision"] is None
+    now = {"flow_id": flow["id"], "version": 1}
+    body = {"version": 1, "revision": None, "replaces": now}
+    assert send(editor, "post", f"{base}/activate", body)[0] == 200
 
 
 def test_the_active_flow_cannot_be_archived(editor, flow):

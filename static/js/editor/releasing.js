@@ -23,8 +23,9 @@ export function createReleasing(editor, api) {
     if (document) store.set({ live: { number: record.active_version, document } });
   }
 
-  async function activate({ version, note }) {
-    const answer = await api.post(`${path}/activate`, { note, ...(version && { version }) });
+  /** @param {object} review what was looked at: the server refuses when it is not what would go live any more */
+  async function activate({ version, note, review }) {
+    const answer = await api.post(`${path}/activate`, { note, revision: review.revision, replaces: review.active, ...(version && { version }) });
     const { record, draftVersion } = store.get();
     store.set({
       dialog: null, viewing: null,

@@ -10,6 +10,8 @@ import { ResultDifference } from "./review-results.js";
 import { useEditor } from "./store.js";
 import { counted } from "./wording.js";
 
+const CONFLICT = 409;
+
 export function ReviewDialog({ dialog }) {
   const editor = useEditor();
   const { store } = editor;
@@ -17,8 +19,9 @@ export function ReviewDialog({ dialog }) {
   const [error, setError] = useState(null);
   const [note, setNote] = useState("");
   const [busy, setBusy] = useState(false);
+  const look = () => editor.review(dialog.version).then(setReview, (failure) => setError(failure.message));
   useEffect(() => {
-    editor.review(dialog.version).then(setReview, (failure) => setError(failure.message));
+    look();
   }, []);
   const blocking = review?.problems.filter((problem) => problem.severity === "blocking") ?? [];
   const goTo = (problem) => {
@@ -29,9 +32,13 @@ export function ReviewDialog({ dialog }) {
     setBusy(true);
     setError(null);
     try {
-      await editor.activate({ version: dialog.version, note });
+      await editor.activate({ version: dialog.version, note, review });
     } catch (failure) {
       setError(failure.message);
+      if (failure.status === CONFLICT) {
+        setReview(null); // and all parts of it, which were about something else
+        await look();
+      }
       if (failure.body?.problems) setReview({ ...review, problems: failure.body.problems });
     } finally {
       setBusy(false);
@@ -42,7 +49,7 @@ export function ReviewDialog({ dialog }) {
     foot=${html`<button type="button" className="button" onClick=${() => store.set({ dialog: null })}>Not now</button><span className="spacer" />
       <button type="button" className="button is-primary" data-testid="confirm-activate" disabled=${!review || blocking.length > 0 || busy} onClick=${activate}>${busy ? "Activating…" : "Activate"}</button>`}>
     ${error && html`<p className="field-problem" role="alert">${error}</p>`}
-    ${!review && !error && html`<p className="empty-hint" aria-busy="true">Comparing with what is live…</p>`}
+    ${!review && (!error || busy) && html`<p className="empty-hint" aria-busy="true">Comparing with what is live…</p>`}
     ${review && html`
       ${blocking.length > 0 && html`<section data-testid="blocking"><h3 className="review-title is-blocking">${counted(blocking.length, "problem")} in the way</h3>
         <ul className="checklist-rows">${blocking.map((problem, index) => html`<${ProblemRow} key=${index} problem=${problem} onGo=${goTo} />`)}
