@@ -2,8 +2,9 @@
 
 Without a list for this user, or with one that is too old, the fallback answers at once and the user is
 queued for a new list. Somebody who gave feedback since their list was made is answered by the flow itself,
-so that taste folds in at once. So is everybody while no lists are prepared at all, as on the first day. A
-flow that asks other machines is never run inside a request.
+so that taste folds in at once. So is everybody while no lists are prepared at all, as on the first day, and
+whoever has no good list where there is no fallback. A flow that asks other machines is never run inside a
+request: without a fallback a list that is too old still answers there.
 """
 
 from __future__ import annotations
@@ -121,23 +122,19 @@ class Answerer:
         now = self._clock()
         found = _Found(now + FRESH_US)
         prepared = await self.rows.read(read_prepared, plan.labels, question.user_id)
+        is_good = prepared is not None and now < prepared.made_at_us + plan.expire_us
         version, source, made_at = plan.label, "fallback", now
-        if prepared is not None and prepared.is_behind and not plan.waits:
-            # Taste folds in at once: the flow itself answers until the list has been made anew.
-            source = "live"
+        is_behind = prepared is not None and prepared.is_behind
+        if not plan.waits and (is_behind or (not is_good and await self._would_be_empty(plan))):
+            source = "live"  # so taste folds in at once, until the list has been made anew
             found.good_until_us = now + LIVE_FRESH_US
             await self._add(found, await self._run(plan, question), plan, question, now)
-        elif prepared is not None and now < prepared.made_at_us + plan.expire_us:
+        elif prepared is not None and (is_good or plan.fallback is None):
             version, source, made_at = prepared.version, "prepared", prepared.made_at_us
-            found.good_until_us = min(found.good_until_us, made_at + plan.expire_us)
+            if is_good:
+                found.good_until_us = min(found.good_until_us, made_at + plan.expire_us)
             await self._add(found, prepared.items, plan, question, now)
-            if version != plan.label:
-                self._ask_for_list(question.user_id)
-        elif prepared is None and not plan.waits and await self._would_be_empty(plan):
-            source = "live"
-            found.good_until_us = now + LIVE_FRESH_US
-            await self._add(found, await self._run(plan, question), plan, question, now)
-        else:
+        if source != "live" and (version != plan.label or not is_good):
             self._ask_for_list(question.user_id)
         if source != "live" and len(found.items) < question.wanted and plan.fallback is not None:
             found.good_until_us = min(found.good_until_us, now + LIVE_FRESH_US)

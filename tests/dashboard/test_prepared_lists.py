@@ -122,6 +122,27 @@ class TestWithoutFallback:
         await a(prepare, await a(activate, drawing(fallback=False)))
         assert await ids("bob?n=2") == ["m1", "m2"]
 
+    async def test_whose_list_is_too_old_is_answered_by_the_flow_itself(self, activate, get):
+        version = await a(activate, drawing(fallback=False, cache_expire="1h"))
+        await a(prepare, version, age_us=HOUR + 1)
+        answer = await get("ann?n=2")
+        assert (answer.json(), answer.headers["x-flow-version"]) == (["m1", "m2"], version)
+
+    async def test_where_the_flow_asks_others_a_list_that_is_too_old_answers_until_there_is_a_new_one(
+        self, activate
+    ):
+        document = drawing(fallback=False, cache_expire="1h")
+        document["nodes"].append(
+            {"id": "e", "type": "external", "settings": {"mode": "script", "script": "[]"}}
+        )
+        await a(prepare, await a(activate, document), age_us=HOUR + 1)
+        asked = []
+        answerer = Answerer(asked.append)
+        position = await answerer.rows.position(await answerer.rows.mark())
+        found = await answerer.answer(Question("ann", n=2), position)
+        answerer.rows.close()
+        assert ([item for item, _ in found.items], found.source, asked) == (["m5", "m3"], "prepared", ["ann"])
+
 
 class TestTaste:
     """What m1 is liked with comes first in the flow; the prepared list knows nothing of it yet."""
