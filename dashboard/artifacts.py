@@ -12,11 +12,13 @@ import logging
 import shutil
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields
 from math import isfinite
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -30,6 +32,10 @@ logger = logging.getLogger(__name__)
 #: A run fits a missing model itself when that takes about this long at most.
 QUICK_S = 10.0
 KEPT_VERSIONS = 3
+#: Models in memory; beyond that the one that was asked for longest ago is read again when it is needed.
+LOADED_MODELS = 32
+#: Seconds after which a version that is not complete will never be: whoever wrote it was killed.
+LEFT_OVER_S = 3600.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +73,10 @@ class ArtifactStore:
         self._clock = clock
         self._quick_s = quick_s
         self._lock = threading.Lock()
-        self._fitting: dict[str, threading.Lock] = {}
-        self._loaded: dict[str, Artifact] = {}
-        self._fitted_to: dict[tuple[str, str, str], Any] = {}
+        self._fitting: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
+        self._loaded: OrderedDict[str, Artifact] = OrderedDict()
+        # Of each loaded model the one in the numbering of a snapshot, and the versions of both.
+        self._fitted_to: dict[str, tuple[tuple[str, str], Any]] = {}
 
     def version(self, spec: ModelSpec) -> str | None:
         """The newest complete version of a model, None while there is none."""
@@ -79,7 +86,10 @@ class ArtifactStore:
         """What is known of each complete version, newest first, with its ``version``; nothing is loaded."""
         found = []
         for version in self._versions(spec.key):
-            text = (self.folder / spec.key / version / "meta.json").read_text(encoding="utf-8")
+            try:
+                text = (self.folder / spec.key / version / "meta.json").read_text(encoding="utf-8")
+            except FileNotFoundError:  # a newer one took its place meanwhile
+                continue
             found.append(json.loads(text) | {"version": version})
         return found
 
@@ -110,23 +120,25 @@ class ArtifactStore:
 
         A version written by another release may lack a field that its model has now: it is as good as
         missing, and is fitted anew.
+
+        Raises:
+            OSError: its files are there, but cannot be read now; they stay.
         """
-        version = self.version(spec)
-        if version is None:
-            return None
-        with self._lock:
-            loaded = self._loaded.get(spec.key)
-        if loaded is None or loaded.version != version:
-            folder = self.folder / spec.key / version
-            try:
-                loaded = _read(folder, FITTERS[spec.kind])
-            except (OSError, ValueError, TypeError, KeyError) as error:
-                logger.warning("The model in %s cannot be read and is fitted anew: %s", folder, error)
-                shutil.rmtree(folder, ignore_errors=True)
-                return self.newest(spec)
+        for version in self._versions(spec.key):
             with self._lock:
-                self._loaded[spec.key] = loaded
-        return loaded
+                loaded = self._loaded.get(spec.key)
+            if loaded is None or loaded.version != version:
+                folder = self.folder / spec.key / version
+                try:
+                    loaded = _read(folder, FITTERS[spec.kind])
+                except (FileNotFoundError, EOFError, ValueError, TypeError, KeyError) as error:
+                    logger.warning("The model in %s cannot be read and is fitted anew: %s", folder, error)
+                    shutil.rmtree(folder, ignore_errors=True)
+                    continue
+            self._remember(spec.key, loaded)
+            return loaded
+        self._let_go(spec.key)
+        return None
 
     def fit(
         self,
@@ -180,8 +192,7 @@ class ArtifactStore:
             user_ids = view.snapshot.users.ids if FITTERS[spec.kind].knows_users else None
             artifact = Artifact(version, model, view.snapshot.items.ids, user_ids, meta)
             _write(self.folder / spec.key / version, artifact)
-            with self._lock:
-                self._loaded[spec.key] = artifact
+            self._remember(spec.key, artifact)
             self._forget_old(spec.key)
             return artifact
 
@@ -200,31 +211,50 @@ class ArtifactStore:
         ]
 
     def forget(self, key: str) -> None:
-        """Delete all versions of a model; who has loaded one keeps it."""
+        """Delete all versions of a model; a run that has one keeps it."""
         shutil.rmtree(self.folder / key, ignore_errors=True)
+        self._let_go(key)
+
+    def _remember(self, key: str, artifact: Artifact) -> None:
+        with self._lock:
+            self._loaded[key] = artifact
+            self._loaded.move_to_end(key)
+            while len(self._loaded) > LOADED_MODELS:
+                oldest, _ = self._loaded.popitem(last=False)
+                self._fitted_to.pop(oldest, None)
+
+    def _let_go(self, key: str) -> None:
+        with self._lock:
+            self._loaded.pop(key, None)
+            self._fitted_to.pop(key, None)
 
     def _versions(self, key: str) -> list[str]:
         found = (self.folder / key).glob("*/meta.json")
         return sorted((path.parent.name for path in found), reverse=True)
 
     def _forget_old(self, key: str) -> None:
-        for version in self._versions(key)[KEPT_VERSIONS:]:
+        complete = self._versions(key)
+        begun = {path.name for path in (self.folder / key).glob("*/") if path.name.isdecimal()}
+        long_ago = self._clock() - LEFT_OVER_S
+        left_over = [version for version in begun.difference(complete) if int(version) / 1000 < long_ago]
+        for version in complete[KEPT_VERSIONS:] + left_over:
             shutil.rmtree(self.folder / key / version, ignore_errors=True)
 
     def _renumbered(self, spec: ModelSpec, artifact: Artifact, snapshot: Snapshot) -> Any:
         users = None if artifact.user_ids is None else snapshot.users.ids
         if _same_ids(artifact.item_ids, snapshot.items.ids) and _same_ids(artifact.user_ids, users):
             return artifact.model
-        place = (spec.key, artifact.version, snapshot.version)
+        versions = (artifact.version, snapshot.version)
         with self._lock:
-            if place in self._fitted_to:
-                return self._fitted_to[place]
+            known = self._fitted_to.get(spec.key)
+        if known is not None and known[0] == versions:
+            return known[1]
         items = _renumbering(artifact.item_ids, snapshot.items.ids)
         renumbered_users = users and _renumbering(artifact.user_ids, users)
         model = FITTERS[spec.kind].remap(artifact.model, items, renumbered_users)
         with self._lock:
-            self._fitted_to = {k: v for k, v in self._fitted_to.items() if k[0] != spec.key}
-            self._fitted_to[place] = model
+            if spec.key in self._loaded:
+                self._fitted_to[spec.key] = versions, model
         return model
 
 

@@ -1,9 +1,15 @@
 """Fitted models: kept, shared, renumbered, and never half there."""
 
+import errno
+import gc
+import json
+import weakref
+
 import numpy as np
 import pytest
 
-from dashboard.artifacts import KEPT_VERSIONS, ArtifactStore
+from dashboard import artifacts as artifact_files
+from dashboard.artifacts import KEPT_VERSIONS, LEFT_OVER_S, ArtifactStore
 from dashboard.jobs.fitting import fit_missing, models_of_flow
 from recflow.data.building import ItemRow, UserRow, build_snapshot
 from recflow.engine.flow import load_flow
@@ -43,6 +49,14 @@ def spec_of(kind):
     return next(spec for spec in models_of_flow(FLOW) if spec.kind == kind)
 
 
+def with_factors(document, n_factors):
+    nodes = [
+        {**n, "settings": {"n_factors": n_factors}} if n["type"] == "collaborative" else n
+        for n in document["nodes"]
+    ]
+    return {**document, "nodes": nodes}
+
+
 def test_collaborative_and_the_mf_ranker_share_one_model():
     assert [spec.kind for spec in models_of_flow(FLOW)] == ["mf", "item-neighbors"]
 
@@ -70,11 +84,7 @@ def test_a_model_too_costly_for_a_run_is_left_to_a_job(tmp_path, data):
 
 
 def test_other_settings_make_another_model(artifacts, data):
-    document = STARTERS["classic"].document
-    nodes = [
-        {**n, "settings": {"n_factors": 3}} if n["type"] == "collaborative" else n for n in document["nodes"]
-    ]
-    changed = models_of_flow(load_flow({**document, "nodes": nodes}))
+    changed = models_of_flow(load_flow(with_factors(STARTERS["classic"].document, 3)))
     assert [spec.kind for spec in changed] == ["mf", "item-neighbors", "mf"]
     assert len({spec.key for spec in changed}) == 3
 
@@ -135,3 +145,70 @@ def test_a_version_that_another_release_wrote_is_fitted_anew(artifacts, data, fi
     again = ArtifactStore(artifacts.folder)
     assert again.newest(spec) is None
     assert again.get(spec, data.view(spec.rules)) is not None
+
+
+def test_a_model_that_cannot_be_read_at_the_moment_stays(artifacts, data, monkeypatch):
+    spec = spec_of("mf")
+    fitted = artifacts.fit(spec, data.view(spec.rules))
+    again = ArtifactStore(artifacts.folder)
+
+    def too_many_files(*asked, **how):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(artifact_files.np, "load", too_many_files)
+        with pytest.raises(OSError, match="Too many open files"):
+            again.newest(spec)
+    assert again.newest(spec).version == fitted.version
+
+
+def test_an_older_version_takes_the_place_of_one_that_cannot_be_used_or_deleted(artifacts, data, monkeypatch):
+    spec = spec_of("mf")
+    older, newer = (artifacts.fit(spec, data.view(spec.rules)).version for _ in range(2))
+    (artifacts.folder / spec.key / newer / "items-blob.npy").write_bytes(b"")
+    monkeypatch.setattr(artifact_files.shutil, "rmtree", lambda *asked, **how: None)
+    assert ArtifactStore(artifacts.folder).newest(spec).version == older
+
+
+def test_a_version_that_goes_while_the_history_is_read_is_left_out(artifacts, data, monkeypatch):
+    spec = spec_of("mf")
+    made = [artifacts.fit(spec, data.view(spec.rules)).version for _ in range(2)]
+    read = json.loads
+
+    def go_and_read(text):
+        (artifacts.folder / spec.key / made[0] / "meta.json").unlink()
+        return read(text)
+
+    monkeypatch.setattr(artifact_files.json, "loads", go_and_read)
+    assert [meta["version"] for meta in artifacts.history(spec)] == [made[1]]
+
+
+def test_what_a_killed_process_has_left_of_a_version_goes_after_an_hour(artifacts, data, clock):
+    spec = spec_of("mf")
+    folder = artifacts.folder / spec.key
+    killed = folder / f"{int(clock[0] * 1000):015d}"
+    killed.mkdir(parents=True)
+    (killed / "item_factors.npy").write_bytes(b"half")
+    artifacts.fit(spec, data.view(spec.rules))
+    assert killed.exists()
+    clock[0] += LEFT_OVER_S
+    artifacts.fit(spec, data.view(spec.rules))
+    assert not killed.exists()
+    assert len(list(folder.iterdir())) == 2
+
+
+def test_the_models_in_memory_are_those_asked_for_last(artifacts, data, monkeypatch):
+    monkeypatch.setattr(artifact_files, "LOADED_MODELS", 2)
+    other = models_of_flow(load_flow(with_factors(STARTERS["classic"].document, 3)))[0]
+    specs = [spec_of("mf"), spec_of("item-neighbors"), other]
+    newer = snapshot(["hello", *(f"i{n}" for n in range(6))], version="2")
+    held = []
+    for spec in specs:
+        artifacts.fit(spec, data.view(spec.rules))
+        held.append(weakref.ref(artifacts.get(spec, newer.view(spec.rules))))
+        artifacts.get(specs[0], newer.view(spec.rules))
+    gc.collect()
+    assert [model() is not None for model in held] == [True, False, True]
+    artifacts.forget(specs[0].key)
+    gc.collect()
+    assert held[0]() is None
