@@ -16,6 +16,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,9 @@ _FEW_ROWS = 20_000
 _SMALL_SHARE = 0.05
 #: Ids looked up by one statement; SQLite takes 32,766 parameters, PostgreSQL 65,535.
 _IDS_A_QUERY = 5_000
+#: How the name of a folder begins that is being written; once it is so old, whoever wrote it was killed.
+_DRAFT = "draft-"
+_LEFT_OVER_S = 3600.0
 _ITEM = "item_id, is_hidden, categories, time_us, labels, comment"
 
 
@@ -337,15 +341,20 @@ def _complete(folder: Path) -> list[Path]:
         name = meta.parent.name  # ends in a number that counts up
         return meta.stat().st_mtime_ns, len(name), name
 
-    return [meta.parent for meta in sorted(folder.glob("*/meta.json"), key=age)]
+    found = (meta for meta in folder.glob("*/meta.json") if not meta.parent.name.startswith(_DRAFT))
+    return [meta.parent for meta in sorted(found, key=age)]
 
 
 def _save(folder: Path, snapshot: Snapshot, version: str) -> None:
     """Keep the snapshot for other processes; only the newest two stay."""
     if (folder / version).exists():
         return
-    draft = folder / f"draft-{os.getpid()}"
+    draft = folder / f"{_DRAFT}{os.getpid()}"
     try:
+        for other in folder.glob(f"{_DRAFT}*"):
+            with suppress(FileNotFoundError):  # another process was quicker
+                if other.stat().st_mtime < time.time() - _LEFT_OVER_S:
+                    shutil.rmtree(other, ignore_errors=True)
         snapshot_files.save(snapshot, draft)
         draft.rename(folder / version)
         for old in _complete(folder)[:-2]:

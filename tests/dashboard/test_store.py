@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+
 import numpy as np
 import pytest
 from django.db import connections
 
+from dashboard import store as store_files
 from dashboard.catalogue import writing
 from dashboard.store import RowStore, build, catalogue_version
 from recflow.data.records import FeedbackRecord, ItemRecord, UserRecord
@@ -107,6 +111,22 @@ def test_only_the_newest_two_snapshots_are_kept(rows, tmp_path):
     kept = {folder.name for folder in tmp_path.iterdir()}
     assert len(kept) == 2
     assert catalogue_version() in kept
+
+
+def test_what_a_killed_process_left_of_a_snapshot_is_never_opened_and_goes_after_an_hour(rows, tmp_path):
+    RowStore(tmp_path).snapshot()
+    (saved,) = tmp_path.iterdir()
+    shutil.copytree(saved, tmp_path / "draft-1")  # all written, not yet named
+    assert store_files._newest(tmp_path)[0] == saved.name
+    writing.put_users([UserRecord("new")])
+    RowStore(tmp_path).snapshot(fresh=True)
+    assert (tmp_path / "draft-1").exists()
+    os.utime(tmp_path / "draft-1", (0, 0))
+    writing.put_users([UserRecord("newer")])
+    RowStore(tmp_path).snapshot(fresh=True)
+    names = [path.name for path in tmp_path.iterdir()]
+    assert len(names) == 2
+    assert "draft-1" not in names
 
 
 def test_unchanged_rows_are_dated_anew_after_an_hour(rows, tmp_path):
