@@ -221,7 +221,8 @@ class _Call:
     async def _wait_at_the_gate(self) -> None:
         came = self.timing.monotonic()
         try:
-            await asyncio.wait_for(self.gate.enter(), self._longest_in_line())
+            async with asyncio.timeout(self._longest_in_line()):
+                await self.gate.enter()
         except TimeoutError:
             patience_s = (
                 self.policy.guard.total_s if self.policy.patience_s is None else self.policy.patience_s

@@ -7,6 +7,7 @@ successes, never wider than configured.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 
 
@@ -48,7 +49,8 @@ class Gate:
             if place.done() and not place.cancelled():  # let in and cancelled in the same moment
                 self.leave()
             else:
-                self._waiting.remove(place)
+                with contextlib.suppress(ValueError):  # a place that became free passed it by
+                    self._waiting.remove(place)
             raise
 
     def leave(self) -> None:
@@ -76,5 +78,7 @@ class Gate:
 
     def _let_in(self) -> None:
         while self._waiting and self._has_room():
-            self._inside += 1
-            self._waiting.popleft().set_result(None)
+            place = self._waiting.popleft()
+            if not place.done():  # else whoever stood there went away
+                self._inside += 1
+                place.set_result(None)

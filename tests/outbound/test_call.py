@@ -338,6 +338,24 @@ async def test_concurrency_limit_holds(server, policy):
     assert (len(most), max(most)) == (6, 2)
 
 
+@pytest.mark.parametrize("steps", range(6))
+async def test_whoever_is_cancelled_as_a_place_becomes_free_gets_no_answer(server, policy, steps):
+    server.script("/v1/rank", hang())
+    policy = dataclasses.replace(policy, concurrency=1)
+    gate = call_module._gate_of(policy)
+    await gate.enter()
+    asking = asyncio.create_task(call(policy, to(server)))
+    for _ in range(6):
+        await asyncio.sleep(0)
+    gate.leave()
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert gate.try_enter()
+
+
 async def test_no_free_place_within_the_deadline_is_an_error_that_says_so(server, policy):
     server.script("/v1/rank", hang())
     guard = dataclasses.replace(policy.guard, total_s=1.0)

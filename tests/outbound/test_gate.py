@@ -54,6 +54,22 @@ async def test_visitor_let_in_and_cancelled_in_the_same_moment_hands_the_place_o
     await asyncio.wait_for(second, 1)
 
 
+async def test_visitors_who_go_when_a_place_becomes_free_take_none():
+    gate = Gate(1)
+    await gate.enter()
+    gone = [asyncio.create_task(gate.enter()) for _ in range(3)]
+    patient = asyncio.create_task(gate.enter())
+    await settle()
+    for visitor in gone:
+        visitor.cancel()  # they have not noticed when the place becomes free
+    gate.leave()
+    await asyncio.wait_for(patient, 1)
+    found = await asyncio.gather(*gone, return_exceptions=True)
+    assert [type(each) for each in found] == [asyncio.CancelledError] * 3
+    gate.leave()
+    assert gate.try_enter()
+
+
 async def test_width_is_halved_when_throttled_and_grows_by_one_each_full_round_of_successes():
     gate = Gate(8)
     gate.narrow()
