@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import ipaddress
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -19,14 +20,18 @@ from urllib.parse import quote
 
 from asgiref.sync import sync_to_async
 from channels.auth import get_user
+from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
+from django.db import Error, close_old_connections
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
 from ninja.utils import check_csrf
 
 from dashboard import api_keys
 from dashboard.errors import LoginNeeded, NotAllowed
+
+logger = logging.getLogger(__name__)
 
 Action = Literal["view", "edit", "publish"]
 Role = Literal["viewer", "editor", "publisher"]
@@ -40,6 +45,8 @@ _MAY: dict[Role, set[Action]] = {
 }
 #: Seconds between two looks at whether whoever opened a WebSocket may still have it.
 LOOK_EVERY_S = 5.0
+#: With which a WebSocket of somebody who may not have it is closed.
+NOT_ALLOWED = 4403
 #: Where a request of a browser may come from: our own pages, or somebody who typed the address.
 _OWN = {"same-origin", "none"}
 _PROXY_HEADERS = (b"x-forwarded-for", b"forwarded", b"x-real-ip")
@@ -81,15 +88,24 @@ async def may_preview(scope: dict[str, Any]) -> bool:
     return person is not None and person.may("view")
 
 
-async def until_locked_out(scope: dict[str, Any]) -> None:
-    """Wait until this WebSocket may not run previews any more.
+async def close_when_locked_out(socket: AsyncWebsocketConsumer) -> None:
+    """Close this WebSocket once whoever has it may not run previews any more.
 
     It is looked up now and then and not told: so it holds whichever process or command took the right away.
+    A database that is away for a while tells nothing, so the next look decides.
     """
-    is_let_in = True
+    is_let_in, is_failing = True, False
     while is_let_in:
         await asyncio.sleep(LOOK_EVERY_S)
-        is_let_in = await may_preview(scope)
+        try:
+            is_let_in = await may_preview(socket.scope)
+            is_failing = False
+        except Error:
+            if not is_failing:
+                logger.exception("Whether a socket may stay open cannot be looked up; tried until it can")
+            is_failing = True
+            await sync_to_async(close_old_connections)()  # one that was cut off is made anew
+    await socket.close(NOT_ALLOWED)
 
 
 def _session_of_now(session: SessionBase) -> SessionBase:

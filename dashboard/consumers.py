@@ -21,7 +21,6 @@ from recflow.errors import FlowError
 
 #: Seconds a run goes on without anybody watching it.
 UNWATCHED_S = 30.0
-NOT_ALLOWED = 4403
 
 
 class PreviewConsumer(SharedFlow, AsyncWebsocketConsumer):
@@ -33,10 +32,10 @@ class PreviewConsumer(SharedFlow, AsyncWebsocketConsumer):
     async def connect(self) -> None:
         self.pumps: dict[str, asyncio.Task] = {}
         if not await access.may_preview(self.scope):
-            await self.close(NOT_ALLOWED)
+            await self.close(access.NOT_ALLOWED)
             return
         await self.accept()
-        self.guard = asyncio.create_task(self._close_when_locked_out())
+        self.guard = asyncio.create_task(access.close_when_locked_out(self))
 
     async def disconnect(self, code: int) -> None:
         if self.guard is not None:
@@ -73,14 +72,10 @@ class PreviewConsumer(SharedFlow, AsyncWebsocketConsumer):
             return
         person = await access.person_now(self.scope)
         if person is None or not person.may("view"):  # locked out since the last look
-            await self.close(NOT_ALLOWED)
+            await self.close(access.NOT_ALLOWED)
             return
         self.person = person
         await handle(message)
-
-    async def _close_when_locked_out(self) -> None:
-        await access.until_locked_out(self.scope)
-        await self.close(NOT_ALLOWED)
 
     async def _start(self, message: dict[str, Any]) -> None:
         request_id = str(message.get("request_id", ""))

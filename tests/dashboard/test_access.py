@@ -12,6 +12,7 @@ from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.test import Client
 from pydantic import SecretStr
 
@@ -333,6 +334,29 @@ async def test_an_open_socket_that_says_nothing_is_closed_when(path, happens, mo
     assert await socket.receive_nothing(timeout=0.1)  # it stays open for whom it was opened for
     await sync_to_async(happens)(socket)
     await expect_closed(socket)
+
+
+@pytest.mark.django_db(databases="__all__", transaction=True)
+@pytest.mark.parametrize("path", ["ws/preview", "ws/evaluations"])
+async def test_an_open_socket_is_closed_for_whom_was_locked_out_while_the_database_was_away(
+    path, monkeypatch, caplog
+):
+    monkeypatch.setattr(access, "LOOK_EVERY_S", 0.01)
+    await sync_to_async(add)("boss", "a long password", "publisher")
+    await sync_to_async(add)("ada", "a long password", "viewer")
+    socket = await opened_by(await User.objects.aget(username="ada"), path)
+    there, away = access.person_of_scope, iter([True, True])
+
+    def looked(scope):
+        if next(away, False):
+            raise OperationalError("the server closed the connection")
+        return there(scope)
+
+    monkeypatch.setattr(access, "person_of_scope", looked)
+    await sync_to_async(let_in)("ada", is_active=False)
+    await expect_closed(socket)
+    assert next(away, None) is None
+    assert caplog.text.count("cannot be looked up") == 1
 
 
 @pytest.mark.django_db(databases="__all__", transaction=True)

@@ -11,13 +11,15 @@ import pytest
 from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from django.contrib.auth.models import AnonymousUser, User
-from django.db import connections
+from django.db import OperationalError, connections
 from django.test import Client
 from django.utils import timezone
 
 from dashboard import activation, drafts, runs
+from dashboard.access import NOT_ALLOWED
 from dashboard.catalogue import writing
-from dashboard.evaluation.socket import LATELY, NOT_ALLOWED, EvaluationConsumer
+from dashboard.evaluation import socket as evaluation_socket
+from dashboard.evaluation.socket import LATELY, EvaluationConsumer
 from dashboard.jobs import ledger, runner
 from dashboard.models import Evaluation, Job
 from dashboard.outside import directory
@@ -313,6 +315,26 @@ async def test_the_socket_tells_no_more_of_what_came_to_nothing_long_ago(client,
     await tab.open()
     (told,) = await tab.hear()  # asked for long ago, but cancelled a moment ago
     assert (told["id"], told["state"]) == (made["id"], "cancelled")
+    await tab.close()
+
+
+@pytest.mark.parametrize("look", ["_over_before", "_states"])
+async def test_the_socket_goes_on_telling_after_the_database_was_away(client, feedback, monkeypatch, look):
+    monkeypatch.setattr(evaluation_socket, "LOOK_EVERY_S", 0.01)
+    there, away = getattr(evaluation_socket, look), iter([True, True])
+
+    def looked(*given):
+        if next(away, False):
+            raise OperationalError("the server closed the connection")
+        return there(*given)
+
+    monkeypatch.setattr(evaluation_socket, look, looked)
+    _, made = await sync_to_async(start)(client)
+    tab = Tab(await User.objects.aget(username="ada"))
+    await tab.open()
+    (told,) = await tab.hear()
+    assert told["id"] == made["id"]
+    assert next(away, None) is None
     await tab.close()
 
 
