@@ -401,6 +401,23 @@ def test_40_edits_of_different_nodes_end_in_both_browsers(open_editor):
     assert settings_of(mine.draft(), "recommend")["cache_size"] == 55
 
 
+@pytest.mark.parametrize("typed", ["", "Mine"])
+def test_40_escape_in_the_panel_takes_back_own_edits_and_nobody_elses(open_editor, typed):
+    mine = open_editor(POPULAR)
+    theirs = open_editor(flow_id=mine.flow_id)
+    mine.stop_autosave()
+    mine.click_node("ranker")
+    mine.page.locator("#node-name").click()
+    mine.page.keyboard.type(typed)
+    theirs.choose_kind("ranker", "mf")
+    mine.expect_live("both changes are in it" if typed else "you see the change")
+    mine.page.locator("#node-name").press("Escape")
+    mine.by("inspector").wait_for(state="detached")
+    assert mine.saved_draft() == theirs.saved_draft()
+    assert settings_of(mine.draft(), "ranker")["kind"] == "mf"
+    assert mine.node("ranker").locator(".card-name").inner_text() == "Ranker"
+
+
 def test_40_whoever_missed_the_news_merges_when_saving(open_editor):
     mine = open_editor(POPULAR)
     mine.stop_autosave()

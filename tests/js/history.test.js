@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { apply } from "../../static/js/editor/commands.js";
-import { BURST_MS, emptyHistory, mapDocuments, record, redo, undo } from "../../static/js/editor/history.js";
+import { BURST_MS, emptyHistory, enter, mapDocuments, record, redo, undo } from "../../static/js/editor/history.js";
 import { chain, node, types } from "./drawing.js";
 
 const step = (before, after, values = {}) => ({ label: "edit", at: 0, before, after, ...values });
@@ -77,4 +77,10 @@ test("thirty mixed edits, thirty undos and thirty redos end where they should", 
 test("every document of the history can be changed at once", () => {
   const history = mapDocuments(record(emptyHistory(), step(1, 2)), (flow) => flow * 10);
   assert.deepEqual([history.past[0].before, history.past[0].after], [10, 20]);
+});
+
+test("what a panel goes back to is kept through edits, and takes part in every change of all documents", () => {
+  const edited = undo(record(enter(emptyHistory(), 1), step(1, 2))).history;
+  assert.equal(edited.entered, 1);
+  assert.equal(mapDocuments(redo(edited).history, (flow) => flow * 10).entered, 10);
 });

@@ -7,12 +7,13 @@ const MOST_STEPS = 500;
 /**
  * @typedef {{label: string, key: string|null, at: number, before: object, after: object, flowName?: {before: string, after: string}}} Step
  *   flowName: what the flow was called before and after the step, when that changed as well
- * @typedef {{past: Step[], future: Step[]}} History
+ * @typedef {{past: Step[], future: Step[], entered: object|null}} History
+ *   entered: the document as it was when the panel was entered, to which Escape there goes back
  */
 
 /** @returns {History} */
 export function emptyHistory() {
-  return { past: [], future: [] };
+  return { past: [], future: [], entered: null };
 }
 
 /**
@@ -24,7 +25,7 @@ export function record(history, { label, key = null, at, before, after, flowName
   const joins = last && key !== null && last.key === key && at - last.at <= BURST_MS && history.future.length === 0;
   const step = { label, key, at, before: joins ? last.before : before, after, ...(flowName && { flowName }) };
   const past = joins ? history.past.slice(0, -1) : history.past;
-  return { past: [...past, step].slice(-MOST_STEPS), future: [] };
+  return { ...history, past: [...past, step].slice(-MOST_STEPS), future: [] };
 }
 
 /** The last step taken back, as `{history, flow, label, flowName}`; null when there is none. */
@@ -32,7 +33,7 @@ export function undo(history) {
   const step = history.past.at(-1);
   if (!step) return null;
   return {
-    history: { past: history.past.slice(0, -1), future: [...history.future, step] },
+    history: { ...history, past: history.past.slice(0, -1), future: [...history.future, step] },
     flow: step.before,
     label: step.label,
     flowName: step.flowName?.before,
@@ -44,15 +45,20 @@ export function redo(history) {
   const step = history.future.at(-1);
   if (!step) return null;
   return {
-    history: { past: [...history.past, step], future: history.future.slice(0, -1) },
+    history: { ...history, past: [...history.past, step], future: history.future.slice(0, -1) },
     flow: step.after,
     label: step.label,
     flowName: step.flowName?.after,
   };
 }
 
-/** The same steps with every document put through `change`: how a colleague's edits survive an undo of ours. */
+/** The history from now on in a panel that was just entered. */
+export function enter(history, flow) {
+  return { ...history, entered: flow };
+}
+
+/** The same steps with every document put through `change`: how a colleague's edits survive an undo or an Escape of ours. */
 export function mapDocuments(history, change) {
   const mapped = (step) => ({ ...step, before: change(step.before), after: change(step.after) });
-  return { past: history.past.map(mapped), future: history.future.map(mapped) };
+  return { past: history.past.map(mapped), future: history.future.map(mapped), entered: history.entered && change(history.entered) };
 }

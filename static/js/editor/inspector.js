@@ -8,6 +8,7 @@ import { familyIndex, isOrdered, nameOf } from "./node-types.js";
 import { InputList } from "./input-list.js";
 import { FailingNote } from "./failing.js";
 import { isSame } from "./equality.js";
+import { enter } from "./history.js";
 import { LastRun } from "./last-run.js";
 import { Worth } from "./node-worth.js";
 import { PromptPanel } from "./prompt-panel.js";
@@ -41,26 +42,28 @@ function NodePanel({ node, close }) {
   const tab = useEditorState((state) => state.panel);
   const editable = useEditorState(mayEdit);
   const problems = useEditorState((state) => problemsOfNode(state, types, node.id));
-  const entered = useRef(null); // the node as it was when the panel was entered: what Escape goes back to
+  const isEntered = useRef(false);
   const panel = useRef(null);
   const hints = type ? panelHints(type.settings, effectiveSettings(type, node.settings)) : {};
 
-  const enter = (event) => {
-    if (!panel.current.contains(event.relatedTarget)) entered.current = indexed(shownFlow(store.get())).node(node.id);
+  const onFocus = ({ relatedTarget: from }) => {
+    const isInside = from ? panel.current.contains(from) : isEntered.current; // a field that went away tells of no blur
+    if (!isInside) store.set(({ history, flow }) => ({ history: enter(history, flow) }));
+    isEntered.current = true;
   };
-  const leave = (event) => {
-    if (!panel.current?.contains(event.relatedTarget)) entered.current = null;
+  const onBlur = (event) => {
+    if (!panel.current?.contains(event.relatedTarget)) isEntered.current = false;
   };
   const onKeyDown = (event) => {
     if (event.key !== "Escape" || event.defaultPrevented) return;
     event.preventDefault();
     event.stopPropagation();
-    takeBack(editor, node.id, entered.current);
+    if (isEntered.current) takeBack(editor, node.id);
     close();
     editor.canvas.focus(node.id);
   };
   return html`<aside className=${`inspector ${hints.panel in PANELS ? "has-preview" : ""}`} aria-label=${`Settings of ${nameOf(node, types)}`} ref=${panel}
-      onFocus=${enter} onBlur=${leave} onKeyDown=${onKeyDown} data-testid="inspector">
+      onFocus=${onFocus} onBlur=${onBlur} onKeyDown=${onKeyDown} data-testid="inspector">
     <header className=${`inspector-head family-${familyIndex(types, type)}`}>
       <span className="card-icon"><${TypeIcon} type=${type} /></span>
       <${NameField} node=${node} type=${type} editable=${editable} problem=${problems.find((problem) => problem.field === "name")} />
@@ -133,9 +136,11 @@ function NotesTab({ node, editable }) {
   </label>`;
 }
 
-/** Escape: the node is again as it was when the panel was entered. Undo brings the edits back. */
-function takeBack(editor, nodeId, before) {
-  const now = indexed(editor.store.get().flow).node(nodeId);
+/** Escape: the node is again as it was when the panel was entered, but for what others changed. Undo brings the edits back. */
+function takeBack(editor, nodeId) {
+  const { flow, history } = editor.store.get();
+  const before = indexed(history.entered).node(nodeId);
+  const now = indexed(flow).node(nodeId);
   if (before && now && !isSame(before, now)) {
     editor.perform("takeBack", { nodeId, values: { name: before.name, settings: before.settings, notes: before.notes } });
   }
