@@ -164,6 +164,23 @@ def test_rename(editor):
     assert "Blend" in editor.node("merge").inner_text()
 
 
+FOCUS_AFTER_KEY = """key => {
+  const event = new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true });
+  document.activeElement.dispatchEvent(event);
+  return document.activeElement.id;
+}"""
+
+
+@pytest.mark.parametrize(("key", "field"), [("F2", "node-name"), ("Enter", "setting-kind")])
+def test_the_key_after_the_one_that_opens_the_panel_is_for_the_field(editor, key, field):
+    editor.node("ranker").focus()
+    assert editor.page.evaluate(FOCUS_AFTER_KEY, key) == field
+    editor.page.keyboard.type("D1 no")
+    assert editor.node("ranker").locator(".card-idle").inner_text() == "Not run yet"  # D would switch it off
+    if key == "F2":
+        assert editor.node("ranker").locator(".card-name").inner_text() == "D1 no"
+
+
 @pytest.mark.parametrize("opening", ["n", "double-click"])
 def test_add_a_node(editor, opening):
     if opening == "n":

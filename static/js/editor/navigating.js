@@ -1,4 +1,5 @@
 /** Getting about: opening panels and menus, going to nodes and problems, walking the graph by keys. */
+import { flushSync } from "react-dom";
 import { downstream, upstream } from "./connecting.js";
 import { indexed } from "./flow-index.js";
 import { nameOf } from "./node-types.js";
@@ -18,13 +19,13 @@ export function createNavigating(editor) {
     if (!nodeId) return;
     editor.select({ nodes: [nodeId] }, { open: true });
     store.set({ panel: "settings" });
-    focusSoon(["#inspector-body :is(input, select, textarea, [contenteditable=true])", "#node-name"]);
+    focusDrawn(["#inspector-body :is(input, select, textarea, [contenteditable=true])", "#node-name"]);
   }
 
   function openRename(nodeId = theOne()) {
     if (!nodeId) return;
     editor.select({ nodes: [nodeId] }, { open: true });
-    focusSoon("#node-name", (field) => field.select());
+    focusDrawn("#node-name", (field) => field.select());
   }
 
   /** @param {{at?: {x: number, y: number}, position?: object, from?: {nodeId: string, side: string}}} [where] */
@@ -41,7 +42,7 @@ export function createNavigating(editor) {
     const ends = from ? { [from.side === "source" ? "from" : "to"]: from.nodeId } : {};
     const outcome = editor.addNode(type, { ...ends, near: position && !from ? centeredAt(position) : nearby(position, from) });
     if (outcome.problem) return;
-    focusSoon(`.react-flow__node[data-id="${CSS.escape(outcome.node.id)}"]`, () => {
+    focusDrawn(`.react-flow__node[data-id="${CSS.escape(outcome.node.id)}"]`, () => {
       if (!canvas.isSeen(outcome.node)) canvas.centerOn(outcome.node);
     });
   }
@@ -61,7 +62,7 @@ export function createNavigating(editor) {
     if (!node) return;
     editor.select({ nodes: [nodeId] });
     canvas.centerOn(node);
-    focusSoon(`.react-flow__node[data-id="${CSS.escape(nodeId)}"]`);
+    focusDrawn(`.react-flow__node[data-id="${CSS.escape(nodeId)}"]`);
   }
 
   /** From the checklist to the node, and to the guilty field when there is one. */
@@ -72,7 +73,7 @@ export function createNavigating(editor) {
     store.set({ panelOpen: true, panel: "settings" });
     if (!field) return;
     const name = CSS.escape(field.split(".")[0]);
-    focusSoon(field === "name" ? "#node-name" : `[data-field="${name}"] :is(input, select, textarea, [contenteditable], button)`);
+    focusDrawn(field === "name" ? "#node-name" : `[data-field="${name}"] :is(input, select, textarea, [contenteditable], button)`);
   }
 
   function selectAlong(direction) {
@@ -107,7 +108,7 @@ export function createNavigating(editor) {
   function goTo(node) {
     editor.select({ nodes: [node.id] });
     if (!canvas.isSeen(node)) canvas.centerOn(node);
-    focusSoon(`.react-flow__node[data-id="${CSS.escape(node.id)}"]`);
+    focusDrawn(`.react-flow__node[data-id="${CSS.escape(node.id)}"]`);
   }
 
   /** Layers from left to right; the layout library is loaded on first use. */
@@ -134,11 +135,11 @@ export function createNavigating(editor) {
 
   function focusSelected() {
     const [nodeId] = store.get().selection.nodes;
-    if (nodeId) focusSoon(`.react-flow__node[data-id="${CSS.escape(nodeId)}"]`);
+    if (nodeId) focusDrawn(`.react-flow__node[data-id="${CSS.escape(nodeId)}"]`);
   }
 
   function focusUser() {
-    focusSoon("#user-id");
+    focusDrawn("#user-id");
   }
 
   /** The one selected node; nothing when several or none are. */
@@ -148,11 +149,13 @@ export function createNavigating(editor) {
   }
 }
 
-/** Focus what the next drawing will show: the first of the selectors that finds something. */
-function focusSoon(selectors, then = () => {}) {
-  requestAnimationFrame(() => requestAnimationFrame(() => {
-    const element = [selectors].flat().map((selector) => document.querySelector(selector)).find(Boolean);
-    element?.focus({ preventScroll: element.classList.contains("react-flow__node") });
-    if (element) then(element);
-  }));
+/**
+ * Draw at once what was changed and focus it: the first of the selectors that finds something. Not in a later frame: the
+ * next key, which may be pressed already, would mean something to the canvas.
+ */
+function focusDrawn(selectors, then = () => {}) {
+  flushSync();
+  const element = [selectors].flat().map((selector) => document.querySelector(selector)).find(Boolean);
+  element?.focus({ preventScroll: element.classList.contains("react-flow__node") });
+  if (element) then(element);
 }
