@@ -2,9 +2,12 @@
 
 from time import perf_counter
 
-from flows import POPULAR
+from flows import POPULAR, node
+from playwright.sync_api import expect
 
-from tests.patience import is_within
+from tests.patience import is_within, wait_until
+
+POPULAR_WITHOUT_SCORE = node("popular", "non-personalized", 300, 0, score="")
 
 TIME_THE_ERROR = """() => {
   window.shownAfter = {};
@@ -55,6 +58,27 @@ def test_17_a_cleared_required_field_is_marked_everywhere_and_mended_without_a_r
     editor.by("problems-popular").wait_for(state="detached")
     editor.page.locator("[data-testid=checklist].is-fine").wait_for()
     assert editor.by("results").count() == 0  # nothing was run
+
+
+def test_17_a_row_leads_to_the_code_field_and_typing_goes_on_when_its_editor_comes(open_editor):
+    unset = [part if part["id"] != "popular" else POPULAR_WITHOUT_SCORE for part in POPULAR["nodes"]]
+    editor = open_editor(POPULAR | {"nodes": unset})
+    held = []
+    editor.page.route("**/code-editor*.js*", lambda route: held.append(route))
+    editor.by("checklist").click()
+    editor.by("problems").get_by_role("button").first.click()
+    editor.expect_focus("textarea#setting-score")
+    editor.page.keyboard.type("len(feedback)")
+    editor.press("Home")
+    wait_until(lambda: editor.page.title() and held, "the code editor is never asked for")
+    held.pop().continue_()
+    editor.expect_focus("[data-field=score] .cm-content")
+    editor.page.keyboard.type("1 + ")
+    assert editor.page.locator("[data-field=score] .cm-content").inner_text() == "1 + len(feedback)"
+    editor.press("Shift+Tab", "Escape")
+    expect(editor.by("problems-popular")).to_have_count(
+        1
+    )  # it takes back all that was typed since the panel was entered
 
 
 def test_18_escape_takes_the_edits_back(open_editor):

@@ -31,6 +31,12 @@ export function openEditor(parent, { text, widget, editable, label, hints, compl
   });
 }
 
+/** Focus it with this selection. */
+export function goOn(view, selection) {
+  view.dispatch({ selection, scrollIntoView: true });
+  view.focus();
+}
+
 /** Show another text, when it is not what is there already. */
 export function showText(view, text) {
   const shown = view.state.doc.toString();

@@ -1,5 +1,6 @@
 /** A field for an expression, a template or a script; the code editor is loaded when the first one is shown. */
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
+import { flushSync } from "react-dom";
 import { html } from "../lib/html.js";
 import { ExpressionValue } from "./expression-value.js";
 import { useEditor } from "./store.js";
@@ -12,6 +13,7 @@ export function CodeField({ field, value, hints, editable, onChange, marks = NO_
   const { widget, scope } = field.ui;
   const isExpression = widget === "expression";
   const [code, setCode] = useState(null); // the code editor's module, once it is there
+  const area = useRef(null); // the text area that does the work until then
   const host = useRef(null);
   const view = useRef(null);
   const latest = useRef(onChange);
@@ -20,13 +22,20 @@ export function CodeField({ field, value, hints, editable, onChange, marks = NO_
   useEffect(() => {
     let wanted = true;
     loading ??= import("./code-editor.js");
-    loading.then((module) => wanted && setCode(module), () => {
+    loading.then((module) => wanted && replaceArea(module), () => {
       loading = null; // a text area does the work until the next try
     });
     return () => {
       wanted = false;
     };
   }, []);
+
+  /** Whoever is typing already goes on in the code editor, where the cursor is. */
+  const replaceArea = (module) => {
+    const typedIn = area.current === document.activeElement ? area.current : null;
+    flushSync(() => setCode(module));
+    if (typedIn) module.goOn(view.current, { anchor: typedIn.selectionStart, head: typedIn.selectionEnd });
+  };
 
   useLayoutEffect(() => {
     if (!code || !host.current) return undefined;
@@ -56,6 +65,6 @@ export function CodeField({ field, value, hints, editable, onChange, marks = NO_
     return html`<div className="code-field" ref=${host} data-invalid=${hints["aria-invalid"]} />
       ${isExpression && html`<${ExpressionValue} field=${field} text=${value ?? ""} onProblems=${underline} />`}`;
   }
-  return html`<textarea rows=${isExpression ? 2 : 6} className="is-code" ...${hints} value=${value ?? ""} readOnly=${!editable} spellCheck="false"
+  return html`<textarea ref=${area} rows=${isExpression ? 2 : 6} className="is-code" ...${hints} value=${value ?? ""} readOnly=${!editable} spellCheck="false"
     onChange=${(event) => onChange(event.target.value)} />`;
 }

@@ -72,8 +72,8 @@ export function createNavigating(editor) {
     goToNode(nodeId);
     store.set({ panelOpen: true, panel: "settings" });
     if (!field) return;
-    const name = CSS.escape(field.split(".")[0]);
-    focusDrawn(field === "name" ? "#node-name" : `[data-field="${name}"] :is(input, select, textarea, [contenteditable], button)`);
+    const its = `[data-field="${CSS.escape(field.split(".")[0])}"]`;
+    focusDrawn(field === "name" ? "#node-name" : [`${its} [aria-invalid=true]`, `${its} :is(input, select, textarea, .cm-content, button)`]);
   }
 
   function selectAlong(direction) {
