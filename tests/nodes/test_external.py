@@ -12,6 +12,7 @@ from recflow.engine.context import RunRequest
 from recflow.engine.executor import Services, execute
 from recflow.engine.flow import load_flow
 from recflow.engine.memo import Memo
+from recflow.nodes.external import id_path
 from recflow.nodes.external.id_path import PathError, ids_at
 from recflow.nodes.external.question import Secrets
 from recflow.nodes.outside import Outside, masked
@@ -287,6 +288,12 @@ def test_settings_that_cannot_work_are_problems_at_their_fields(settings, field,
         ("items[?score > `1`].id", {"items": [{"id": "a", "score": 1}, {"id": "b", "score": 2}]}, ["b"]),
         ("[new[], old[]][]", {"new": ["a"], "old": ["b"]}, ["a", "b"]),
         ("sort_by(@, &rank)[].id", [{"id": "a", "rank": 2}, {"id": "b", "rank": 1}], ["b", "a"]),
+        ("[*].to_string(id)", [{"id": 7}, {"id": "a"}], ["7", "a"]),
+        (
+            "[?state == 'published' && kind == 'movie'].id",
+            [{"id": "a", "state": "published", "kind": "movie"}],
+            ["a"],
+        ),
     ],
 )
 def test_ids_are_found_by_jmespath(path, document, found):
@@ -300,3 +307,22 @@ def test_ids_are_found_by_jmespath(path, document, found):
 def test_a_path_that_would_multiply_its_input_is_refused(path):
     with pytest.raises(PathError):
         ids_at(path, ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("@" + "|to_string([@])" * 32, r"to_string\(\) cannot take a list"),
+        ("@" + "|{a: @, b: @}" * 32, "at most"),
+        ("@" + "|{a: @}" * 32 + "|to_string(@)", r"to_string\(\) cannot take an object"),
+        ("@" + "|[merge({a: @}, {b: @}), @][]" * 12, "at most"),
+        ("@" + "|map(&to_string(@), [@])" * 12, r"to_string\(\) cannot take a list"),
+        ("[*]." + "[" * 200 + "@" + "]" * 200, "takes more than 100,000 steps"),
+        ("map(&" + "[" * 200 + "@" + "]" * 200 + ", @)", "takes more than 100,000 steps"),
+    ],
+)
+def test_no_path_makes_much_out_of_little(monkeypatch, path, told):
+    monkeypatch.setattr(id_path, "MAX_STEPS", 100_000)
+    with pytest.raises(PathError, match=told) as refusal:
+        ids_at(path, ["a"] * 20_000)
+    assert len(str(refusal.value)) < 1_000  # it does not spell the value out
