@@ -164,12 +164,21 @@ class SandboxError(RecflowError):
     Args:
         line: 1-based line in the user's text, None when unknown.
         column: 1-based column, None when unknown.
+        part: which of the texts that were given together, counted from 0; None when unknown.
     """
 
-    def __init__(self, message: str, *, line: int | None = None, column: int | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        line: int | None = None,
+        column: int | None = None,
+        part: int | None = None,
+    ) -> None:
         super().__init__(message)
         self.line = line
         self.column = column
+        self.part = part
 
 
 class SandboxLimit(SandboxError):

@@ -143,10 +143,12 @@ class _Failure(Exception):
     def __init__(self, message: str, spot: Spot | None, *, is_limit: bool = False) -> None:
         super().__init__(message)
         self.message, self.spot, self.is_limit = message, spot, is_limit
+        self.part: int | None = None
 
     def as_reply(self) -> dict:
         line, column = (self.spot.line, self.spot.column) if self.spot else (None, None)
-        return {"message": self.message, "line": line, "column": column, "limit": self.is_limit}
+        place = {"line": line, "column": column, "part": self.part}
+        return {"message": self.message, "limit": self.is_limit, **place}
 
 
 def _render(job: dict) -> list[str]:
@@ -155,8 +157,12 @@ def _render(job: dict) -> list[str]:
     texts, left = [], job["output_chars"]
     for number, variables in job["each"]:
         source = job["templates"][number]
-        template = _compiled(source, job["strict"])
-        text = _render_one(template, source, {**shared, **wrap(variables)}, left, job["output_chars"])
+        try:
+            template = _compiled(source, job["strict"])
+            text = _render_one(template, source, {**shared, **wrap(variables)}, left, job["output_chars"])
+        except _Failure as failure:
+            failure.part = number
+            raise
         left -= len(text)
         texts.append(text)
     return texts

@@ -15,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from recflow.errors import SandboxLimit
+from recflow.errors import SandboxError, SandboxLimit
 
 from .workers import Limits, Pool
 
@@ -92,13 +92,36 @@ def render_all(
     limits: Limits | None = None,
     strict: bool = True,
 ) -> list[str]:
-    """The text of each template with its own variables, which go before the shared ones, in one trip."""
+    """The text of each template with its own variables, which go before the shared ones, in one trip.
+
+    The limits hold for all of them together.
+
+    Raises:
+        SandboxError: one of them is wrong; ``part`` is its place among those wanted, as far as that is known.
+        SandboxLimit: they were stopped.
+    """
     numbers = {template: number for number, template in enumerate(dict.fromkeys(t for t, _ in wanted))}
+    try:
+        return _rendered(wanted, numbers, shared or {}, limits, strict)
+    except SandboxError as error:
+        if error.part is not None:
+            at_fault = list(numbers)[error.part]
+            error.part = next(place for place, (template, _) in enumerate(wanted) if template == at_fault)
+        raise
+
+
+def _rendered(
+    wanted: Sequence[tuple[str, Mapping[str, object]]],
+    numbers: Mapping[str, int],
+    shared: Mapping[str, object],
+    limits: Limits | None,
+    strict: bool,
+) -> list[str]:
     uses = merged_uses(numbers)
     job = {
         "do": "render",
         "templates": list(numbers),
-        "shared": _trimmed(shared or {}, uses),
+        "shared": _trimmed(shared, uses),
         "each": [[numbers[template], _trimmed(variables, uses)] for template, variables in wanted],
         "strict": strict,
     }
@@ -133,11 +156,16 @@ def merged_uses(given: Iterable[str]) -> dict[str, FieldUse]:
     """The variables that any of the templates reads, each with the fields that any of them reads.
 
     Raises:
-        SandboxError: one of them cannot be read.
+        SandboxError: one of them cannot be read; ``part`` says which.
     """
     merged: dict[str, FieldUse] = {}
-    for template in given:
-        for name, use in _uses.of(template).items():
+    for number, template in enumerate(given):
+        try:
+            uses = _uses.of(template)
+        except SandboxError as error:
+            error.part = number
+            raise
+        for name, use in uses.items():
             merged[name] = use if name not in merged else merged[name] | use
     return merged
 

@@ -196,7 +196,9 @@ class Pool:
             return reply["ok"]
         error = reply["error"]
         kind = SandboxLimit if error.get("limit") else SandboxError
-        raise kind(error["message"], line=error.get("line"), column=error.get("column"))
+        raise kind(
+            error["message"], line=error.get("line"), column=error.get("column"), part=error.get("part")
+        )
 
     def close(self) -> None:
         """Ends the idle children; a later job starts new ones."""

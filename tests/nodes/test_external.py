@@ -12,11 +12,13 @@ from recflow.engine.context import RunRequest
 from recflow.engine.executor import Services, execute
 from recflow.engine.flow import load_flow
 from recflow.engine.memo import Memo
-from recflow.nodes.external import id_path
+from recflow.errors import NoUsableAnswer
+from recflow.nodes.external import id_path, requests
 from recflow.nodes.external.id_path import PathError, ids_at
-from recflow.nodes.external.question import Secrets
+from recflow.nodes.external.question import Question, Secrets, Trace
 from recflow.nodes.outside import Outside, masked
 from recflow.outbound.addresses import AddressPolicy
+from recflow.outbound.messages import Answer
 from tests.nodes.conftest import NOW, FreshModels, finished, history_of
 from tests.patience import is_within
 from tests.scripted_server import ScriptedServer, hang, json_reply, redirect, status
@@ -194,6 +196,78 @@ def test_a_slow_machine_costs_the_timeout_and_no_more(run_chain, server):
         _, _, said = run_chain([("external", settings | {"timeout": "300ms"})], services=World())
         assert time.monotonic() - began < 10  # without it: 30 s
         assert outcome(said)["event"] == "node.failed"
+
+
+ENDLESS = "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}"
+
+
+@pytest.fixture
+def trips(monkeypatch):
+    """The limits of each trip into the sandbox that renders templates."""
+    made = []
+
+    def render_all(wanted, **how):
+        made.append((len(wanted), how["limits"].seconds))
+        return rendered(wanted, **how)
+
+    rendered = requests.templates.render_all
+    monkeypatch.setattr(requests.templates, "render_all", render_all)
+    return made
+
+
+def asked_of(settings, exchange=None):
+    question = Question({"UserId": "u1"}, [], 3)
+
+    async def asked():
+        return await requests.ids_of(
+            question,
+            requests.RequestSettings(url="http://127.0.0.1:1/", **settings),
+            World().outside,
+            Trace(),
+            in_thread=asyncio.to_thread,
+            exchange=exchange,
+        )
+
+    return asyncio.run(asked())
+
+
+def test_all_templates_of_a_request_are_filled_in_together_within_the_timeout(trips):
+    headers = "\n".join(f"X-{number}: {ENDLESS}" for number in range(20))
+    with pytest.raises(NoUsableAnswer) as late:
+        asked_of({"headers": headers, "timeout": "500ms"})
+    assert trips == [(21, 0.5)]
+    assert late.value.attempts == 0
+
+
+def test_no_template_of_a_request_gets_longer_than_one_does_elsewhere(trips):
+    with pytest.raises(NoUsableAnswer, match="ran longer than 1 s"):
+        asked_of({"headers": f"X: {ENDLESS}", "timeout": "2m"})
+    assert trips == [(2, 1.0)]
+
+
+def test_a_template_that_fails_is_told_at_its_field():
+    settings = {"method": "POST", "headers": "A: 1\nB: {{ 1 // 0 }}", "body": "{{ user.UserId }}"}
+    with pytest.raises(NoUsableAnswer, match="headers: Line 2, column") as failed:
+        asked_of(settings)
+    assert failed.value.field == "headers"
+    with pytest.raises(NoUsableAnswer, match="body: Line 1, column"):
+        asked_of({"method": "POST", "body": "{{ 1 // 0 }}"})
+
+
+def test_the_call_has_only_the_time_that_the_templates_left(monkeypatch):
+    clock = iter([100.0, 140.0])
+    monkeypatch.setattr(requests, "perf_counter", lambda: next(clock))
+    guards = []
+
+    async def exchange(request, guard):
+        guards.append(guard.total_s)
+        return Answer(200, body=b"[]", url=request.url)
+
+    assert asked_of({"timeout": "2m"}, exchange) == []
+    assert guards == [80.0]
+    clock = iter([100.0, 220.0])
+    with pytest.raises(NoUsableAnswer, match="not filled in within 2m"):
+        asked_of({"timeout": "2m"}, exchange)
 
 
 def test_private_addresses_are_refused_unless_listed_also_behind_a_redirect(run_chain, server):

@@ -136,6 +136,13 @@ def test_several_templates_are_rendered_in_one_trip_and_their_own_variables_go_f
     assert render_all(wanted, shared={"n": 1}) == ["1", "a2", "1"]
 
 
+@pytest.mark.parametrize("wrong", ["{{ 1 // 0 }}", "{% if %}", "{{ n | nofilter }}"])
+def test_an_error_tells_which_of_several_templates_it_is_in(wrong):
+    with pytest.raises(SandboxError) as error:
+        render_all([("{{ n }}", {}), ("{{ n }}", {}), (wrong, {})], shared={"n": 1})
+    assert error.value.part == 2
+
+
 def test_fields_that_any_template_reads_are_merged():
     uses = merged_uses(["{{ a.x }}{{ b.y }}", "{{ a.z }}{{ b }}", "{{ b | length }}"])
     assert uses == {

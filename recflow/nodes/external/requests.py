@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from typing import Any, Literal
+from dataclasses import replace
+from time import perf_counter
+from typing import Literal
 
 from pydantic import ConfigDict, Field
 
@@ -25,6 +28,7 @@ from recflow.outbound.call import EndpointPolicy, call
 from recflow.outbound.client import Guard
 from recflow.outbound.messages import Answer, Request
 from recflow.sandbox import templates
+from recflow.sandbox.workers import Limits
 
 #: What a template may use: variable -> its fields, None for one of which any may come.
 VARIABLES: dict[str, tuple[str, ...] | None] = {
@@ -36,6 +40,7 @@ VARIABLES: dict[str, tuple[str, ...] | None] = {
 _TEMPLATE = ui("template", variables=VARIABLES)
 #: One more try, as far as the time allows: a user is waiting.
 _RETRIES = 1
+_SHORTEST_S = 0.001  # an alarm of 0 never rings
 
 
 class RequestSettings(NodeSettings):
@@ -140,9 +145,18 @@ async def ids_of(
         RecflowError: no list of ids came.
     """
     secrets = Secrets(outside.secrets)
-    request = await in_thread(_request, settings, question, secrets)
     guard = guard_for(outside, duration_seconds(settings.timeout))
-    answer = await trace.send(exchange or _called_as(settings), request, guard)
+    began = perf_counter()
+    try:
+        request = await asyncio.wait_for(
+            in_thread(_request, settings, question, secrets, guard.total_s), guard.total_s
+        )
+    except TimeoutError:
+        raise _late(settings) from None
+    left_s = guard.total_s - (perf_counter() - began)
+    if left_s <= 0:
+        raise _late(settings)
+    answer = await trace.send(exchange or _called_as(settings), request, replace(guard, total_s=left_s))
     return await in_thread(_read, settings, answer)
 
 
@@ -157,8 +171,17 @@ def _called_as(settings: RequestSettings) -> Exchange:
     return exchange
 
 
-def _request(settings: RequestSettings, question: Question, secrets: Secrets) -> Request:
+def _late(settings: RequestSettings) -> NoUsableAnswer:
+    return NoUsableAnswer(
+        f"The templates were not filled in within {settings.timeout}", field="timeout", attempts=0
+    )
+
+
+def _request(settings: RequestSettings, question: Question, secrets: Secrets, total_s: float) -> Request:
     """The request with everything filled in; blocks.
+
+    Args:
+        total_s: what all templates may take together; never longer than one may elsewhere.
 
     Raises:
         NoUsableAnswer: a template fails on this user.
@@ -169,24 +192,25 @@ def _request(settings: RequestSettings, question: Question, secrets: Secrets) ->
         "n": question.n,
         "secrets": dict(secrets.marks),
     }
-    headers = [
-        (name, _rendered("headers", value, variables, secrets).strip())
-        for name, value in _headers(settings.headers)
-    ]
-    body = b""
-    if settings.method != "GET" and settings.body:
-        body = _rendered("body", settings.body, variables, secrets).encode("utf-8", "replace")
-        if not any(name.lower() == "content-type" for name, _ in headers):
-            headers.append(("Content-Type", "application/json"))
-    url = _rendered("url", settings.url, variables, secrets).strip()
-    return Request(url, settings.method, tuple(headers), body, secrets.values)
-
-
-def _rendered(field: str, template: str, variables: dict[str, Any], secrets: Secrets) -> str:
+    templates_of = [("url", settings.url), *(("headers", value) for _, value in _headers(settings.headers))]
+    if has_body := settings.method != "GET" and bool(settings.body):
+        templates_of.append(("body", settings.body))
+    limits = Limits(seconds=max(_SHORTEST_S, min(Limits().seconds, total_s)))
     try:
-        return secrets.put_into(templates.render(template, variables))
+        texts = templates.render_all(
+            [(text, {}) for _, text in templates_of], shared=variables, limits=limits
+        )
     except SandboxError as error:
-        raise NoUsableAnswer(f"{field}: {error.message}", field=field, attempts=0) from error
+        field = None if error.part is None else templates_of[error.part][0]
+        told = f"{field}: {error.message}" if field else error.message
+        raise NoUsableAnswer(told, field=field, attempts=0) from error
+    url, *values = [secrets.put_into(text) for text in texts]
+    body = values.pop().encode("utf-8", "replace") if has_body else b""
+    names = [name for name, _ in _headers(settings.headers)]
+    headers = [(name, value.strip()) for name, value in zip(names, values, strict=True)]
+    if has_body and not any(name.lower() == "content-type" for name in names):
+        headers.append(("Content-Type", "application/json"))
+    return Request(url.strip(), settings.method, tuple(headers), body, secrets.values)
 
 
 def _read(settings: RequestSettings, answer: Answer) -> list[str]:
