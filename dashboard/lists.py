@@ -155,6 +155,7 @@ def _context(flow: Flow, snapshot: Snapshot, history: UserHistory) -> RunContext
         memo=runs.services.memo,
         pool=runs.pool,
         cancelled=threading.Event(),
+        clock_error_us=runs.services.clock_error_us,
     )
     root = next(node for node in flow.nodes if NODE_TYPES[node.type].output == "user")
     context.user = data_source.run(context, NODE_TYPES[root.type].read_settings(root.settings))

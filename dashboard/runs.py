@@ -52,7 +52,13 @@ MAX_USER_ID = 256
 
 pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="arithmetic")
 models = ArtifactStore(settings.DATA_DIR / "models")
-services = Services(models=models, pool=pool, memo=Memo(), resources={"outside": directory.outside_for})
+services = Services(
+    models=models,
+    pool=pool,
+    memo=Memo(),
+    resources={"outside": directory.outside_for},
+    clock_error_us=int(settings.CONFIGURATION.server.clock_error_s * 1e6),
+)
 # What a node was told by one endpoint says nothing about another that took its name.
 directory.on_change(services.memo.clear)
 

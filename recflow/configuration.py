@@ -94,7 +94,7 @@ class ServerSection(_GorseSection):
     Args:
         api_key: what ``X-API-Key`` must be; empty leaves the API open.
         default_n: items when a request does not say.
-        clock_error_s: feedback dated up to this far ahead already shows in lists.
+        clock_error_s: feedback dated up to this far ahead counts as now, in lists of feedback and in runs.
         auto_insert_user: feedback of an unknown user makes the user.
         auto_insert_item: feedback on an unknown item makes the item.
     """

@@ -201,7 +201,13 @@ def make_lists(
     size = block_users(snapshot.n_items)
     degraded: list[str] = []
     with ThreadPoolExecutor(2, thread_name_prefix="arithmetic") as pool:
-        of_blocks = BlockServices(models, pool, resources=services.resources, check=reporter.check)
+        of_blocks = BlockServices(
+            models,
+            pool,
+            resources=services.resources,
+            check=reporter.check,
+            clock_error_us=services.clock_error_us,
+        )
         for start in range(0, len(users), size):
             block, now = users[start : start + size], now_us()
             lists, said = run_block(flow, block, snapshot, of_blocks, n=n, now=now)

@@ -113,6 +113,7 @@ def scene(
         cancelled=threading.Event(),
         flow_name="Preview",
         name_of=lambda signature: signature,
+        clock_error_us=runs.services.clock_error_us,
     )
     ctx.user = data_source.run(ctx, rules)
     if items is None:

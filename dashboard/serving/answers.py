@@ -36,7 +36,6 @@ from recflow.data.types import MICROSECONDS_PER_DAY
 from recflow.engine.context import RunRequest
 from recflow.engine.executor import execute
 from recflow.engine.outcome import Run
-from recflow.nodes.data_source import CLOCK_ERROR_US
 
 Items = list[tuple[str, float]]
 
@@ -221,10 +220,10 @@ def _items(run: Run, snapshot: Any) -> Items:
 
 def _may_be_shown(how: Standing, plan: Plan, categories: Sequence[str], now: int, found: _Found) -> bool:
     if how.seen_us is not None:
-        if how.seen_us <= now + CLOCK_ERROR_US:
+        if how.seen_us <= now + runs.services.clock_error_us:
             return False
         # Feedback from the future, as write-back with a delay leaves it: shown until then.
-        found.good_until_us = min(found.good_until_us, how.seen_us - CLOCK_ERROR_US)
+        found.good_until_us = min(found.good_until_us, how.seen_us - runs.services.clock_error_us)
     if plan.rules.item_ttl_days and how.time_us < now - plan.rules.item_ttl_days * MICROSECONDS_PER_DAY:
         return False
     return not categories or set(categories) <= set(json.loads(how.categories) or ())

@@ -16,7 +16,7 @@ from recflow.data.snapshot import Snapshot
 from recflow.data.types import IndexVector
 from recflow.engine.blocks import BlockContext, CandidateBlock, first_of
 from recflow.engine.check import label_of, port_for
-from recflow.engine.context import ModelStore
+from recflow.engine.context import CLOCK_ERROR_US, ModelStore
 from recflow.engine.executor import in_order, needed_for, options_of
 from recflow.engine.flow import Flow, Node
 from recflow.engine.memo import Memo
@@ -40,6 +40,7 @@ class BlockServices:
         memo: what blocks share; large enough for a matrix of everything.
         resources: other services by name.
         check: raises when the work has to stop.
+        clock_error_us: feedback dated up to this far ahead counts as now.
     """
 
     models: ModelStore
@@ -47,6 +48,7 @@ class BlockServices:
     memo: Memo = field(default_factory=lambda: Memo(max_bytes=2**31))
     resources: Mapping[str, Any] = field(default_factory=dict)
     check: Callable[[], None] = lambda: None
+    clock_error_us: int = CLOCK_ERROR_US
 
 
 def nodes_that_wait(flow: Flow) -> list[str]:
@@ -205,4 +207,5 @@ class _BlockRun:
             pool=self.services.pool,
             check=self.services.check,
             of_block=self.of_block,
+            clock_error_us=self.services.clock_error_us,
         )

@@ -20,7 +20,7 @@ from scipy import sparse
 from recflow.data.feedback import UserHistory
 from recflow.data.snapshot import Snapshot, TrainingView
 from recflow.data.types import BoolVector, IndexVector
-from recflow.engine.context import ModelStore, RunContext, RunRequest
+from recflow.engine.context import CLOCK_ERROR_US, ModelStore, RunContext, RunRequest
 from recflow.engine.memo import Memo
 from recflow.engine.registry import ModelSpec
 from recflow.engine.values import Candidates, RunOptions, UserContext
@@ -174,6 +174,7 @@ class BlockContext:
         check: raises when the work has to stop.
         of_block: what nodes of this block share.
         warnings: sentences on what went wrong.
+        clock_error_us: feedback dated up to this far ahead counts as now.
     """
 
     node_id: str
@@ -191,6 +192,7 @@ class BlockContext:
     check: Callable[[], None]
     of_block: dict[tuple, Any]
     warnings: list[str] = field(default_factory=list)
+    clock_error_us: int = CLOCK_ERROR_US
 
     @property
     def pool_size(self) -> int:
@@ -238,6 +240,7 @@ class BlockContext:
             memo=self.memo,
             pool=self.pool,
             cancelled=threading.Event(),
+            clock_error_us=self.clock_error_us,
         )
 
     def by_user(

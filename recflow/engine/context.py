@@ -19,6 +19,9 @@ from recflow.engine.registry import ModelSpec
 from recflow.engine.values import RunOptions, UserContext
 from recflow.errors import RunCancelled
 
+#: Feedback dated up to this far ahead counts as now: clocks of other machines differ.
+CLOCK_ERROR_US = 5_000_000
+
 
 class ModelStore(Protocol):
     """Where fitted models are."""
@@ -88,6 +91,7 @@ class RunContext:
         flow_name: what the log calls the drawing.
         has_fallback: somebody else answers when this node gives nothing.
         name_of: signature of a node that has run -> its name, "" for one that is not in this run.
+        clock_error_us: feedback dated up to this far ahead counts as now.
     """
 
     source: str
@@ -106,6 +110,7 @@ class RunContext:
     flow_name: str = ""
     has_fallback: bool = False
     name_of: Callable[[str], str] = field(default=lambda signature: "")
+    clock_error_us: int = CLOCK_ERROR_US
 
     @property
     def now(self) -> int:

@@ -22,7 +22,7 @@ import numpy as np
 from recflow.data.snapshot import Snapshot
 from recflow.engine import events
 from recflow.engine.check import blocking, check, label_of, port_for
-from recflow.engine.context import ModelStore, RunContext, RunRequest
+from recflow.engine.context import CLOCK_ERROR_US, ModelStore, RunContext, RunRequest
 from recflow.engine.flow import Flow, Node
 from recflow.engine.memo import Memo
 from recflow.engine.outcome import Run, described, described_list
@@ -49,12 +49,14 @@ class Services:
         pool: threads for arithmetic; never the loop's default, which others share.
         memo: results of nodes.
         resources: other services by name, for nodes that need them.
+        clock_error_us: feedback dated up to this far ahead counts as now.
     """
 
     models: ModelStore
     pool: Executor
     memo: Memo
     resources: Mapping[str, Any] = field(default_factory=dict)
+    clock_error_us: int = CLOCK_ERROR_US
 
 
 class _Failed:
@@ -239,6 +241,7 @@ class _Execution:
             flow_name=self.flow.name,
             has_fallback=self.has_fallback,
             name_of=self._name_of,
+            clock_error_us=self.services.clock_error_us,
         )
 
     def _name_of(self, signature: str) -> str:

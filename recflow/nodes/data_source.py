@@ -25,8 +25,6 @@ from recflow.engine.settings import NodeSettings, ui
 from recflow.engine.values import UserContext
 from recflow.errors import DataError
 
-#: Feedback dated up to this far ahead counts as now: clocks of other machines differ.
-CLOCK_ERROR_US = 5_000_000
 #: Seconds a user is kept for the next run: long enough for a change of the drawing. It holds its snapshot,
 #: and under a stream of writes there is a new one every few seconds.
 KEEP_S = 30.0
@@ -110,7 +108,7 @@ def run(ctx: RunContext, settings: Settings) -> UserContext:
     rules = rules_of(settings)
     history = ctx.request.history
     view = ctx.snapshot.view(rules)
-    current = history.times <= ctx.now + CLOCK_ERROR_US
+    current = history.times <= ctx.now + ctx.clock_error_us
     known = current & (history.items >= 0)
     negative = known & history.matching(rules.negative)
     disliked = _mask(history.items[negative], ctx)
@@ -146,7 +144,7 @@ def run_block(ctx: BlockContext, settings: Settings) -> UserBlock:
     rows = np.arange(int(counts.sum())) + np.repeat(starts, counts)
     newest_first = np.lexsort((log.types[rows], log.items[rows], -log.times[rows], place))
     rows, place = rows[newest_first], place[newest_first]
-    current = log.times[rows] <= ctx.now + CLOCK_ERROR_US
+    current = log.times[rows] <= ctx.now + ctx.clock_error_us
     rows, place = rows[current], place[current]
     items = log.items[rows]
 

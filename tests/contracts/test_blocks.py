@@ -146,3 +146,26 @@ def test_what_only_waits_is_named():
 
 def test_every_block_form_is_of_a_node_type_that_there_is():
     assert set(BLOCK_FORMS) <= set(NODE_TYPES)
+
+
+def test_feedback_dated_ahead_counts_as_far_as_clocks_may_differ(library, kept_models):
+    """The clock stands before all feedback of the user: it counts where clocks may differ by that much."""
+    nodes = [
+        {"id": name, "type": kind}
+        for name, kind in zip("spr", ("data-source", "non-personalized", "recommend"), strict=True)
+    ]
+    flow = load_flow({"nodes": nodes, "edges": [edge("s", "p"), edge("p", "r")]})
+    user = int(np.argmax(np.diff(library.feedback.user_starts)))
+    history = history_of(library, user)
+    now = int(history.times.min()) - 1
+    far = int(history.times.max()) - now
+    with ThreadPoolExecutor(2) as pool:
+        for clock_error_us, is_seen_shown in ((0, True), (far, False)):
+            block = BlockServices(kept_models, pool, clock_error_us=clock_error_us)
+            found, _ = run_block(flow, np.array([user], np.int32), library, block, n=0, now=now)
+            single = Services(kept_models, pool, Memo(), clock_error_us=clock_error_us)
+            run = asyncio.run(
+                execute(flow, RunRequest(history, n=0, now=now, use_pins=False), library, single)
+            )
+            assert found.row(0)[0].tolist() == run.result.items.tolist()
+            assert bool(np.isin(run.result.items, history.items).any()) == is_seen_shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -219,6 +220,15 @@ class TestFromTheList:
         await a(prepare, await a(activate, drawing()))
         await a(feedback, "m5", time_us=now_us() + HOUR)
         assert await ids("ann?n=1") == ["m5"]
+
+    async def test_how_far_ahead_feedback_counts_is_in_the_configuration(self, activate, ids, monkeypatch):
+        monkeypatch.setattr(runs, "services", replace(runs.services, clock_error_us=2 * HOUR))
+        await a(prepare, await a(activate, drawing()))
+        await a(feedback, "m5", time_us=now_us() + HOUR)
+        assert await ids("ann?n=1") == ["m3"]
+        await a(feedback, "m1", user="bob", time_us=now_us() + HOUR)
+        await a(activate, drawing(fallback=False, cache_size=50))  # answered by the flow itself
+        assert await ids("bob?n=1") == ["m2"]
 
     async def test_with_replacement_only_negative_feedback_counts(self, activate, ids):
         await a(prepare, await a(activate, drawing(replace_seen=True)))
