@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
 
 import pytest
@@ -16,7 +17,7 @@ from tests.patience import PATIENCE_S
 def models(tmp_path, monkeypatch) -> ArtifactStore:
     """The models of this test alone; else those that another test fitted to other items would answer."""
     monkeypatch.setattr(runs.models, "folder", tmp_path / "models")
-    monkeypatch.setattr(runs.models, "_loaded", {})
+    monkeypatch.setattr(runs.models, "_loaded", OrderedDict())
     return runs.models
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from datetime import timedelta
 from itertools import pairwise
 
@@ -33,7 +34,7 @@ DAY_US = 86_400_000_000
 @pytest.fixture(autouse=True)
 def models(tmp_path, monkeypatch):
     monkeypatch.setattr(runs.models, "folder", tmp_path / "models")
-    monkeypatch.setattr(runs.models, "_loaded", {})
+    monkeypatch.setattr(runs.models, "_loaded", OrderedDict())
     runs.services.memo.clear()
     return runs.models
 
