@@ -242,7 +242,7 @@ def budget_of_today(limits: call_log.Limits) -> DayBudget:
 
 
 async def outside_for(request: RunRequest) -> Outside:
-    """What a run may call; ``Services.resources["outside"]`` of every run."""
+    """What a run may call; ``Services.resources["outside"]`` of every run. Previews keep no answers."""
     found = await current_soon()
     limits = found.limits
     run = _run_budgets.setdefault(request, Limit("this run", limits.run_tokens, limits.run_cost))
@@ -251,7 +251,7 @@ async def outside_for(request: RunRequest) -> Outside:
         secrets=found.secrets,
         addresses=found.addresses,
         budget=Both(run, budget_of_today(limits)),
-        answers=answers().for_seconds,
+        answers=answers().to_look_at if request.is_preview else answers().for_seconds,
         record=call_log.writer.record,
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+from collections import ChainMap
 from collections.abc import Callable, Iterator, MutableMapping
 from pathlib import Path
 
@@ -33,6 +34,10 @@ class AnswerFile:
     def for_seconds(self, seconds: float) -> MutableMapping[str, bytes]:
         """The answers that are at most that old."""
         return _Young(self, seconds)
+
+    def to_look_at(self, seconds: float) -> MutableMapping[str, bytes]:
+        """The same for a preview: what it puts in is gone with it."""
+        return ChainMap({}, _Young(self, seconds))
 
     def find(self, key: str, seconds: float) -> bytes | None:
         with self._lock:

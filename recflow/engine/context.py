@@ -68,6 +68,11 @@ class RunRequest:
     seed: int = 0
     use_pins: bool = True
 
+    @property
+    def is_preview(self) -> bool:
+        """Whether somebody only looks: it may cost something, but leaves nothing behind."""
+        return self.use_pins
+
 
 @dataclass(eq=False)
 class RunContext:

@@ -16,6 +16,7 @@ from dashboard.models import CallLogEntry, OutsideLimits
 from dashboard.outside import call_log, changes, directory
 from dashboard.outside.kept_answers import AnswerFile
 from dashboard.outside.spending import Both, DayBudget, SpendingBook
+from recflow.data.feedback import UserHistory
 from recflow.data.records import FeedbackRecord, ItemRecord, UserRecord
 from recflow.engine.context import RunRequest
 from recflow.engine.executor import execute
@@ -117,12 +118,12 @@ def completion(text):
     return json_reply({"model": "m", "choices": [choice], "usage": usage})
 
 
-async def run_flow(document=FLOW, user_id="ann"):
+async def run_flow(document=FLOW, user_id="ann", **wanted):
     said = []
     snapshot, history = await sync_to_async(runs.load_user, thread_sensitive=False)(user_id)
-    wanted = RunRequest(history, now=1_000_000_000)
+    request = RunRequest(history, now=1_000_000_000, **wanted)
     result = await execute(
-        load_flow(document), wanted, snapshot, runs.services, lambda e: said.append(e.message())
+        load_flow(document), request, snapshot, runs.services, lambda e: said.append(e.message())
     )
     return snapshot.items.ids.texts(result.result.items), result, said
 
@@ -249,7 +250,7 @@ async def test_the_same_question_is_paid_for_once_also_after_a_restart(client, s
     server.script(CHAT, completion("1\n2\n3"))
     await set_up(client, server)
     for _ in range(2):
-        await run_flow()
+        await run_flow(use_pins=False)
         runs.services.memo.clear()  # as after a restart; the file of answers is still there
     assert server.count(CHAT) == 1
 
@@ -330,6 +331,15 @@ def test_an_answer_is_good_for_as_long_as_the_question_says(tmp_path):
     assert file.for_seconds(90).get("k") == b"answer"
     assert list(file.for_seconds(90)) == ["k"]
     file.close()
+
+
+async def test_a_preview_uses_kept_answers_and_leaves_none():
+    serving = await directory.outside_for(RunRequest(UserHistory("ann"), use_pins=False))
+    looking = await directory.outside_for(RunRequest(UserHistory("ann")))
+    serving.kept_for(60)["a"] = b"paid for"
+    looking.kept_for(60)["b"] = b"looked at"
+    assert looking.kept_for(60)["a"] == b"paid for"
+    assert list(serving.kept_for(60)) == ["a"]
 
 
 def entry(node_id="k", **changed):

@@ -49,7 +49,7 @@ KeepAnswers = Annotated[
     Field(
         title="Keep answers for",
         description="How long an answer to the very same question is used again instead of being paid for "
-        "again. Failures are never kept. 0s asks every time.",
+        "again. Failures are never kept, nor what a preview was told. 0s asks every time.",
         json_schema_extra=ui("duration"),
     ),
 ]
