@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -87,6 +88,7 @@ def run_watched(work: Callable[[Callable[[Step], None]], Coroutine[Any, Any, T]]
         except BaseException:
             started.wait()
             loop, task = running[0]
-            loop.call_soon_threadsafe(task.cancel)
+            with contextlib.suppress(RuntimeError):  # it came to its end meanwhile, and its loop is closed
+                loop.call_soon_threadsafe(task.cancel)
             raise
         return future.result()

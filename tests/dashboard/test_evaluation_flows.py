@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -23,6 +24,7 @@ from recflow.engine.executor import Services
 from recflow.engine.flow import load_flow
 from recflow.engine.memo import Memo
 from recflow.errors import FlowError, RunCancelled
+from tests.patience import wait_until
 
 DAY = 86_400_000_000
 NOW = 50 * DAY
@@ -179,6 +181,22 @@ def test_a_watcher_is_called_from_the_thread_that_waits_and_its_stop_cancels_the
     with pytest.raises(RunCancelled):
         run_watched(work, Watcher(check=check))
     assert stopped.is_set()
+
+
+def test_a_stop_that_comes_when_the_work_has_just_ended_is_no_other_error():
+    loops, may_end = [], threading.Event()
+
+    async def work(say):
+        loops.append(asyncio.get_running_loop())
+        await asyncio.to_thread(may_end.wait)
+
+    def check():
+        may_end.set()
+        wait_until(lambda: loops and loops[0].is_closed(), "the work does not end")
+        raise RunCancelled("stop")
+
+    with pytest.raises(RunCancelled):
+        run_watched(work, Watcher(check=check))
 
 
 def test_cancel_is_looked_at_while_a_model_is_fitted_and_not_only_between_models():
