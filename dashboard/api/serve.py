@@ -33,7 +33,8 @@ from recflow.data.records import MAX_ID, FeedbackRecord
 from recflow.engine.outcome import steps_of, whole_trail
 
 PREFIX = "/api/recommend/"
-#: Characters of an address whose answer is kept; memory is counted by answers, not by what was asked.
+#: Characters of an address whose answer is kept, and of a query that is not taken apart anew: memory is
+#: counted by answers, not by what was asked.
 LONGEST_KEPT = 1_024
 
 _DELAY = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h)")
@@ -158,7 +159,9 @@ def _read(scope: dict[str, Any], with_scores: bool) -> _Request:
         raise BadRequest(f"A user ID has at most {runs.MAX_USER_ID} characters, got {len(user_id):,}")
     if "\0" in scope["path"] or b"%00" in scope["query_string"]:
         raise BadRequest("An address may not hold a null character (%00)")
-    query = _parsed(scope["query_string"], settings.CONFIGURATION.server.default_n)
+    text = scope["query_string"]
+    parse = _parsed if len(text) <= LONGEST_KEPT else _parsed.__wrapped__  # long ones are kept nowhere
+    query = parse(text, settings.CONFIGURATION.server.default_n)
     question = Question(user_id, tuple(path_categories) or query.categories, query.n, query.offset)
     return _Request(question, with_scores, query.explain, query.write_back, query.delay_us)
 

@@ -1,7 +1,8 @@
 """Everything that is known at one moment, as immutable arrays that all runs share.
 
 A snapshot is never changed: new data make a new one, and runs that hold the old one finish on it. Views
-of it (which feedback counts as positive, which items are alive) are made once a set of rules and kept.
+of it (which feedback counts as positive, which items are alive) are made once a set of rules, and the few
+that were used last are kept.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from recflow.data.types import (
     TimeVector,
     Vocabulary,
 )
+
+#: Sets of rules whose views a snapshot keeps: each one that somebody tries out in the editor makes another.
+KEPT_VIEWS = 8
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,7 @@ class Snapshot:
     users: UserTable
     items: ItemTable
     feedback: FeedbackLog
-    _views: dict[tuple, TrainingView] = field(default_factory=dict, repr=False, compare=False)
+    _views: dict[str, TrainingView] = field(default_factory=dict, repr=False, compare=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @property
@@ -140,12 +144,14 @@ class Snapshot:
         return len(self.items)
 
     def view(self, rules: FeedbackRules) -> TrainingView:
-        """This snapshot seen through the rules; made once and shared."""
+        """This snapshot seen through the rules; made once and shared, while it is among those used last."""
         key = json.dumps(rules.key())
         with self._lock:
-            if key not in self._views:
-                self._views[key] = _make_view(self, rules)
-            return self._views[key]
+            view = self._views.pop(key, None)
+            self._views[key] = view = view if view is not None else _make_view(self, rules)
+            if len(self._views) > KEPT_VIEWS:
+                del self._views[next(iter(self._views))]
+            return view
 
     def titles(self, indices: Iterable[int]) -> list[str]:
         """What to call items on a screen: the comment, or the id where there is none."""

@@ -12,6 +12,7 @@ from asgiref.sync import sync_to_async
 from pydantic import SecretStr
 
 from dashboard import activation, drafts, runs
+from dashboard.api.serve import LONGEST_KEPT, _parsed
 from dashboard.catalogue import writing
 from recflow.asgi import application
 from recflow.data.records import FeedbackRecord, ItemRecord
@@ -78,6 +79,14 @@ async def test_a_trailing_slash_and_offset_and_category(shop):
     assert await get("/api/recommend/ann/?n=2&offset=1") == (200, ["m4", "m3"])
     assert await get("/api/recommend/ann/odd?n=9") == (200, ["m5", "m3", "m1"])
     assert await get("/api/recommend/ann?n=9&category=odd&category=even") == (200, [])
+
+
+async def test_a_query_as_long_as_a_book_is_answered_and_not_kept(shop):
+    _parsed.cache_clear()
+    assert await get("/api/recommend/ann?n=1&page=" + "a" * LONGEST_KEPT) == (200, ["m5"])
+    assert _parsed.cache_info().currsize == 0
+    assert await get("/api/recommend/ann?n=1") == (200, ["m5"])
+    assert _parsed.cache_info().currsize == 1
 
 
 async def test_version_2_answers_with_scores(shop):

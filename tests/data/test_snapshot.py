@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recflow.data.building import ItemRow, UserRow, build_snapshot
-from recflow.data.snapshot import load, save
+from recflow.data.feedback import FeedbackRules
+from recflow.data.snapshot import KEPT_VIEWS, load, save
 from recflow.data.types import TextColumn, Vocabulary
 
 
@@ -79,3 +80,15 @@ def test_half_a_save_is_no_snapshot(small, tmp_path):
     (tmp_path / "s" / "meta.json").unlink()
     with pytest.raises(FileNotFoundError):
         load(tmp_path / "s")
+
+
+def test_only_the_views_used_last_are_kept(small):
+    mine = FeedbackRules(positive_ttl_days=1)
+    first = small.view(mine)
+    others = [FeedbackRules(item_ttl_days=days) for days in range(1, KEPT_VIEWS + 1)]
+    oldest = small.view(others[0])
+    for rules in others[1:]:
+        small.view(rules)
+        assert small.view(mine) is first
+    assert len(small._views) == KEPT_VIEWS
+    assert small.view(others[0]) is not oldest
