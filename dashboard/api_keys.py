@@ -5,7 +5,8 @@ API is open; a key that was taken back still counts as one until it is forgotten
 key never opens the API.
 
 Keys are asked for at every request, also on the event loop, so each process keeps what it read for
-``FRESH_S`` seconds and reads again in a thread while it goes on with what it has.
+``FRESH_S`` seconds and reads again in a thread while it goes on with what it has. After a quiet time of
+twice that it is too old to go on with, for a key may have been taken back: the next request waits for a read.
 """
 
 from __future__ import annotations
@@ -146,7 +147,11 @@ _kept = _Kept()
 
 
 def current() -> Keys:
-    """The keys of now; blocks only when nothing was read yet, or a key was changed by this process."""
+    """The keys of now.
+
+    Waits for a read where there was none yet, this process has changed a key, or nobody has asked for twice
+    ``FRESH_S`` seconds.
+    """
     return _kept.current()
 
 
