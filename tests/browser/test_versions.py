@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from flows import EMPTY, POPULAR, edges, flow, node
+from flows import CHAIN, EMPTY, POPULAR, edges, flow, node
 from playwright.sync_api import expect
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -458,6 +458,55 @@ def test_40_of_a_field_that_both_changed_both_values_are_shown(open_editor, choi
     mine.expect_saved()
     kept = 55 if choice == "Keep mine" else 66
     assert settings_of(mine.draft(), "recommend")["cache_size"] == kept
+
+
+@pytest.mark.parametrize("choice", ["Keep mine", "Take theirs"])
+def test_40_a_node_that_one_deleted_and_the_other_edited_is_asked_about(open_editor, choice):
+    mine = open_editor(CHAIN)
+    theirs = open_editor(flow_id=mine.flow_id)
+    for editor in (mine, theirs):
+        editor.stop_autosave()
+    mine.expected_complaints = ["409"]
+    mine.click_node("one")
+    mine.press("Control+Delete")  # and reconnect
+    mine.expect_edges(["source-latest", "latest-two", "two-recommend"])
+    theirs.set_number("one", "limit", 55)
+    theirs.save()
+    mine.expect_live("saving will show both")
+    mine.by("save").click()
+    mine.by("conflict").wait_for()
+    (row,) = mine.by("conflict").locator("tbody tr").all_inner_texts()
+    assert row.split("\t") == ["Merge", "limit", "deleted", "55"]
+    mine.by("conflict").get_by_role("button", name=choice, exact=True).click()
+    mine.by("conflict").wait_for(state="detached")
+    mine.expect_saved()
+    if choice == "Keep mine":
+        mine.expect_edges(["source-latest", "latest-two", "two-recommend"])
+        assert "one" not in {part["id"] for part in mine.draft()["nodes"]}
+    else:
+        mine.expect_edges(["source-latest", "latest-one", "one-two", "two-recommend"])
+        assert settings_of(mine.draft(), "one")["limit"] == 55
+
+
+def test_40_what_was_left_unsaved_is_asked_about_when_somebody_changed_the_same_meanwhile(open_editor):
+    mine = open_editor(POPULAR)
+    mine.stop_autosave()
+    mine.set_number("recommend", "cache_size", 55)
+    mine.page.on("dialog", lambda dialog: dialog.accept())
+    mine.page.goto(mine.server.url + "/flows")
+    changed = copy.deepcopy(POPULAR)
+    settings_of(changed, "recommend")["cache_size"] = 66
+    path = f"/api/flows/{mine.flow_id}/draft"
+    assert mine.call("PUT", path, {"base_revision": 1, "document": changed})[0] == 200
+    mine.open(mine.flow_id)
+    mine.by("conflict").wait_for()
+    (row,) = mine.by("conflict").locator("tbody tr").all_inner_texts()
+    assert row.split("\t") == ["Recommend", "cache size", "55", "66"]
+    mine.by("conflict").get_by_role("button", name="Take theirs", exact=True).click()
+    mine.by("conflict").wait_for(state="detached")
+    assert settings_of(mine.draft(), "recommend")["cache_size"] == 66
+    mine.open(mine.flow_id)  # and is not asked again
+    assert mine.by("conflict").count() == 0
 
 
 def test_40_a_viewer_never_writes(open_editor, logged_in):

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { apply } from "../../static/js/editor/commands.js";
 import { changeCount, difference } from "../../static/js/editor/flow-diff.js";
-import { merge, takeTheirs } from "../../static/js/editor/flow-merge.js";
+import { DELETED, merge } from "../../static/js/editor/flow-merge.js";
 import { isSame } from "../../static/js/editor/equality.js";
 import { chain, edge, node, types, wires } from "./drawing.js";
 
@@ -48,19 +48,22 @@ test("different fields of one node are both kept", () => {
 });
 
 test("the same field keeps mine and shows both values", () => {
-  const { flow, conflicts } = merge(chain(), settings("a", { n: 7 }), settings("a", { n: 8 }));
+  const three = [chain(), settings("a", { n: 7 }), settings("a", { n: 8 })];
+  const { flow, conflicts } = merge(...three);
   assert.equal(flow.nodes[1].settings.n, 7);
   assert.deepEqual(conflicts, [{ node_id: "a", name: "A", field: "settings.n", mine: 7, theirs: 8 }]);
-  assert.equal(takeTheirs(flow, conflicts).nodes[1].settings.n, 8);
+  assert.equal(merge(...three, "theirs").flow.nodes[1].settings.n, 8);
 });
 
 test("a note that both wrote on shows both texts, and one that both moved asks nothing", () => {
   const noted = (text, x) => ({ ...chain(), notes: [{ id: "t", text, position: { x, y: 0 } }] });
-  const { flow, conflicts } = merge(noted("why", 0), noted("because", 10), noted("therefore", 20));
+  const three = [noted("why", 0), noted("because", 10), noted("therefore", 20)];
+  const { flow, conflicts } = merge(...three);
   assert.deepEqual(conflicts, [{ node_id: null, note_id: "t", name: "Note", field: "text", mine: "because", theirs: "therefore" }]);
   assert.deepEqual(flow.notes, [{ id: "t", text: "because", position: { x: 10, y: 0 } }]);
-  assert.deepEqual(takeTheirs(flow, conflicts).notes, [{ id: "t", text: "therefore", position: { x: 10, y: 0 } }]);
-  assert.equal(takeTheirs(flow, conflicts).name, "Test");
+  const other = merge(...three, "theirs").flow;
+  assert.deepEqual(other.notes, [{ id: "t", text: "therefore", position: { x: 10, y: 0 } }]);
+  assert.equal(other.name, "Test");
 });
 
 test("the same change on both sides is no conflict", () => {
@@ -81,9 +84,53 @@ test("a node they deleted goes, with the edges I did not touch", () => {
   assert.ok(!wires(flow).includes("b>sort"));
 });
 
-test("a node I edited while they deleted it stays", () => {
-  const { flow } = merge(chain(), settings("a", { n: 7 }), after("remove", { nodeIds: ["a"] }));
-  assert.ok(flow.nodes.some((each) => each.id === "a"));
+test("a node that one side deleted and the other edited is asked about, and stays with its edges or goes with them", () => {
+  const [deleted, edited] = [after("remove", { nodeIds: ["a"] }), settings("a", { n: 7 })];
+  const whole = wires(edited).toSorted();
+  const conflict = { node_id: "a", name: "A", field: "settings.n" };
+  for (const [mine, theirs, keeps] of [[deleted, edited, "theirs"], [edited, deleted, "mine"]]) {
+    const values = keeps === "mine" ? { mine: 7, theirs: DELETED } : { mine: DELETED, theirs: 7 };
+    assert.deepEqual(merge(chain(), mine, theirs).conflicts, [{ ...conflict, ...values }]);
+    for (const preferred of ["mine", "theirs"]) {
+      const { flow } = merge(chain(), mine, theirs, preferred);
+      assert.equal(flow.nodes.find((each) => each.id === "a")?.settings.n, preferred === keeps ? 7 : undefined);
+      assert.deepEqual(wires(flow).toSorted(), preferred === keeps ? whole : wires(deleted).toSorted());
+    }
+  }
+});
+
+test("no edge leads past nodes that come back", () => {
+  const deleted = after("removeAndBridge", { nodeIds: ["a", "sort"] });
+  assert.ok(wires(deleted).includes("b>end"));
+  const edited = settings("sort", { k: 1 });
+  assert.deepEqual(wires(merge(chain(), deleted, edited, "mine").flow), wires(deleted));
+  const { flow } = merge(chain(), deleted, edited, "theirs");
+  assert.deepEqual(wires(flow).toSorted(), ["b>sort", "sort>end", "src>b"]); // A, which nobody edited, is gone
+});
+
+test("an edge to a node that the other side deleted is a change of it", () => {
+  const base = { ...chain(), edges: chain().edges.filter((each) => each.id !== "a-sort") };
+  const [deleted, wired] = [after("remove", { nodeIds: ["a"] }, base), { ...base, edges: [...base.edges, edge("a", "sort")] }];
+  const { flow, conflicts } = merge(base, deleted, wired, "theirs");
+  assert.deepEqual(conflicts, [{ node_id: "a", name: "A", field: "new edges", mine: DELETED, theirs: 1 }]);
+  assert.deepEqual(wires(flow).toSorted(), wires(wired).toSorted());
+  assert.deepEqual(wires(merge(base, deleted, wired).flow).toSorted(), wires(deleted).toSorted());
+});
+
+test("a node that was only moved goes without a question", () => {
+  const { flow, conflicts } = merge(chain(), after("remove", { nodeIds: ["a"] }), after("move", { positions: { a: { x: 9, y: 9 } } }));
+  assert.deepEqual(conflicts, []);
+  assert.deepEqual(flow, after("remove", { nodeIds: ["a"] }));
+});
+
+test("a note that one side deleted and the other wrote on is asked about", () => {
+  const noted = (...notes) => ({ ...chain(), notes });
+  const note = { id: "t", text: "why", position: { x: 0, y: 0 } };
+  const three = [noted(note), noted(), noted({ ...note, text: "because" })];
+  const { flow, conflicts } = merge(...three);
+  assert.deepEqual(conflicts, [{ node_id: null, note_id: "t", name: "Note", field: "text", mine: DELETED, theirs: "because" }]);
+  assert.deepEqual(flow.notes, []);
+  assert.equal(merge(...three, "theirs").flow.notes[0].text, "because");
 });
 
 test("an edge drawn on both sides is there once", () => {

@@ -3,6 +3,7 @@ import { useState } from "react";
 import { html } from "../lib/html.js";
 import { AddMenu, CommandPalette } from "./add-menu.js";
 import { indexed } from "./flow-index.js";
+import { DELETED } from "./flow-merge.js";
 import { Modal } from "./modal.js";
 import { nameOf } from "./node-types.js";
 import { CLIPBOARD_KEYS, shortcutsFor } from "./shortcuts.js";
@@ -25,7 +26,9 @@ function ConflictDialog() {
   const conflict = useEditorState((state) => state.conflict);
   const [busy, setBusy] = useState(false);
   if (!conflict) return null;
-  const called = ({ node_id: id, name }) => (id ? nameOf(indexed(editor.store.get().flow).node(id) ?? { name: id }, editor.types) : name);
+  const nodeOf = (id) => indexed(conflict.mine).node(id) ?? indexed(conflict.common.saved).node(id); // one side may have deleted it
+  const called = ({ node_id: id, name }) => (id ? nameOf(nodeOf(id), editor.types) : name);
+  const shown = (value) => (value === DELETED ? html`<em>deleted</em>` : shortValue(value));
   const settle = (choice) => {
     setBusy(true);
     editor.settleConflict(choice).catch((error) => editor.refuse(error.message)).finally(() => setBusy(false));
@@ -38,7 +41,7 @@ function ConflictDialog() {
     <table className="change-table"><thead><tr><th>Node</th><th>Field</th><th>Yours</th><th>Theirs</th></tr></thead>
       <tbody>${conflict.conflicts.map((each, index) => html`
         <tr key=${index}><td>${called(each)}</td><td>${fieldName(each.field)}</td>
-          <td>${shortValue(each.mine)}</td><td>${shortValue(each.theirs)}</td>
+          <td>${shown(each.mine)}</td><td>${shown(each.theirs)}</td>
         </tr>`)}</tbody></table>
   </${Modal}>`;
 }

@@ -76,7 +76,7 @@ export function edgeKey(edge) {
   return `${edge.source}→${edge.target}`;
 }
 
-function fieldChanges(before, after) {
+export function fieldChanges(before, after) {
   const [old, now] = [fieldsOf(before), fieldsOf(after)];
   const names = new Set([...old.keys(), ...now.keys()]);
   return [...names]

@@ -1,7 +1,7 @@
 /** The draft on its way to the server: autosave with a base revision, merging, and a journal for bad moments. */
 import { completed, freshId } from "./flow-document.js";
 import { isSame } from "./equality.js";
-import { merge, takeTheirs } from "./flow-merge.js";
+import { merge } from "./flow-merge.js";
 import { mapDocuments } from "./history.js";
 import { watch } from "./store.js";
 import { sentenceCase } from "./wording.js";
@@ -110,29 +110,30 @@ export function createSaving(store, api, editing) {
     const state = store.get();
     const theirs = completed(document);
     const { flow, conflicts } = merge(state.saved, state.flow, theirs);
-    const rebase = (past) => merge(state.saved, past, theirs).flow;
     const common = { saved: theirs, revision, savedAt, saving: "idle", saveMessage: "", draftVersion: null };
-    if (conflicts.length > 0) {
-      store.set({ saving: "conflict", conflict: { author, conflicts, merged: flow, common, rebase }, dialog: { kind: "conflict" }, toast: null });
-      return;
-    }
-    store.set({ ...common, flow, history: mapDocuments(state.history, rebase) });
+    if (conflicts.length > 0) return ask({ base: state.saved, mine: state.flow, common, conflicts, author });
+    store.set({ ...common, flow, history: mapDocuments(state.history, (past) => merge(state.saved, past, theirs).flow) });
     say(`${sentenceCase(nameOf(author))} saved this flow too: both changes are in it.`);
     if (isUnsaved(store.get())) await put(); // whoever asked to save, by the button or by a pause, asked for this too
     else changed();
   }
 
-  /** @param {"mine"|"theirs"|"copy"} choice what happens to the fields that both changed */
+  function ask(conflict) {
+    store.set({ saving: "conflict", conflict, dialog: { kind: "conflict" }, toast: null });
+  }
+
+  /** @param {"mine"|"theirs"|"copy"} choice what happens to what both changed */
   async function settleConflict(choice) {
-    const { conflict, flow, history } = store.get();
-    const { merged, conflicts, common, rebase } = conflict;
+    const { conflict, history } = store.get();
+    const { base, mine, common } = conflict;
     if (choice === "copy") {
-      const copied = await api.post("/flows", { name: `${flow.name} (my copy)`.slice(0, 64), document: flow });
+      const copied = await api.post("/flows", { name: `${mine.name} (my copy)`.slice(0, 64), document: mine });
       store.set({ ...common, flow: common.saved, history: mapDocuments(history, () => common.saved), conflict: null, dialog: { kind: "copied", flow: copied } });
-      return;
+      return changed();
     }
-    const settled = choice === "theirs" ? takeTheirs(merged, conflicts) : merged;
-    store.set({ ...common, flow: settled, history: mapDocuments(history, rebase), conflict: null, dialog: null });
+    const settle = (document) => merge(base, document, common.saved, choice).flow;
+    store.set({ ...common, flow: settle(mine), history: mapDocuments(history, settle), conflict: null, dialog: null });
+    changed();
     await saveNow();
   }
 
@@ -206,7 +207,9 @@ export function createSaving(store, api, editing) {
     const left = completed(kept.document);
     if (isSame(left, state.saved)) return forget();
     const base = kept.base_revision === state.revision ? state.saved : completed(kept.base);
-    const { flow } = merge(base, left, state.saved);
+    const { flow, conflicts } = merge(base, left, state.saved);
+    const common = { saved: state.saved, saving: "idle" };
+    if (conflicts.length > 0) return ask({ base, mine: left, common, conflicts, author: null });
     editing.perform("mergeTheirs", { document: flow, author: "your last visit" });
     editing.announce("Edits of your last visit that were not saved are back.");
   }
