@@ -122,7 +122,7 @@ test("moving rounds to whole pixels and leaves others where they are", () => {
 
 test("a new node has a free name and its own copy of the defaults", () => {
   const drawing = flow([node("x", "finder", { name: "Finder" }), node("y", "finder", { name: "Finder 2" })]);
-  const fresh = newNode(drawing, types.get("finder"), { x: 1, y: 2 });
+  const fresh = newNode(drawing, types.get("finder"), { x: 1, y: 2 }, types);
   assert.equal(fresh.name, "Finder 3");
   fresh.settings.n = 99;
   assert.equal(types.get("finder").defaults.n, 5);
@@ -130,8 +130,9 @@ test("a new node has a free name and its own copy of the defaults", () => {
 
 test("a numbered name counts on from its stem", () => {
   const drawing = flow([node("x", "finder", { name: "Popular 2" })]);
-  assert.equal(freeName(drawing, "Popular 2"), "Popular 3");
-  assert.equal(freeName(drawing, "Popular"), "Popular");
+  assert.equal(freeName(drawing, "Popular 2", types), "Popular 3");
+  assert.equal(freeName(drawing, "Popular", types), "Popular");
+  assert.equal(freeName(flow([node("x", "finder", { name: "" })]), "Finder", types), "Finder 2");
 });
 
 test("unknown keys of a document survive every command", () => {

@@ -15,10 +15,15 @@ test("copied nodes come back with new ids, free names and the edges between them
   assert.deepEqual(inner, [[added[0], added[2]], [added[1], added[2]]]);
 });
 
-test("a copied node without a name of its own has none either", () => {
+test("a copied node that is called after its type gets a name only where another node is called so too", () => {
   const drawing = flow([node("a", "finder", { name: "" })]);
-  const { flow: pasted } = apply(drawing, "paste", { fragment: readFragment(copy(drawing, { nodeIds: ["a"] })) }, types);
-  assert.deepEqual(pasted.nodes.map((each) => each.name), ["", ""]);
+  const names = (into) => {
+    const { flow: pasted } = apply(into, "paste", { fragment: readFragment(copy(drawing, { nodeIds: ["a"] })) }, types);
+    return pasted.nodes.map((each) => each.name);
+  };
+  assert.deepEqual(names(drawing), ["", "Finder 2"]);
+  assert.deepEqual(names(flow([node("b", "mixer", { name: "Finder" })])), ["Finder", "Finder 2"]);
+  assert.deepEqual(names(flow([node("b", "mixer", { name: "" })])), ["", ""]);
 });
 
 test("pasting at a place puts the upper left corner there and keeps the shape", () => {

@@ -77,7 +77,7 @@ export function createEditing(store, types, editor) {
   /** One more node of a type, near `near` where nothing is in the way, selected and with its settings open. */
   function addNode(type, { position, near, from, to, edgeId, at } = {}) {
     const { flow } = store.get();
-    const node = newNode(flow, type, position ?? freePlace(flow, near ?? { x: 0, y: 0 }));
+    const node = newNode(flow, type, position ?? freePlace(flow, near ?? { x: 0, y: 0 }), types);
     const outcome = edgeId ? perform("addOnEdge", { node, edgeId }, { at }) : perform("add", { node, from, to }, { at });
     if (!outcome.problem) select({ nodes: [node.id] }, { open: true });
     return outcome.problem ? outcome : { ...outcome, node };

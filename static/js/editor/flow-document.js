@@ -3,6 +3,7 @@
  * `{flow}`, a new one that shares what did not change, or `{problem}`, one sentence that names what is in the way.
  */
 import { additionRefusal, inputsOf, refusal } from "./connecting.js";
+import { nameOf } from "./node-types.js";
 
 /**
  * @typedef {{id: string, type: string, name: string, position: {x: number, y: number}, settings: object,
@@ -20,9 +21,9 @@ export function freshId(prefix) {
 }
 
 /** A node of a type as it comes from the palette. */
-export function newNode(flow, type, position) {
+export function newNode(flow, type, position, types) {
   return {
-    id: freshId("n"), type: type.type, name: freeName(flow, type.label), position: whole(position),
+    id: freshId("n"), type: type.type, name: freeName(flow, type.label, types), position: whole(position),
     settings: structuredClone(type.defaults), disabled: false, pin: null,
   };
 }
@@ -156,9 +157,9 @@ export function completedNode(node) {
   return { name: "", position: ORIGIN, settings: {}, disabled: false, pin: null, ...node };
 }
 
-/** `wanted`, or `wanted 2`, `wanted 3` ... when nodes are called so already. */
-export function freeName(flow, wanted) {
-  const taken = new Set(flow.nodes.map((node) => node.name));
+/** `wanted`, or `wanted 2`, `wanted 3` ... when nodes are called so already, by a name of their own or by their type's. */
+export function freeName(flow, wanted, types) {
+  const taken = new Set(flow.nodes.map((node) => nameOf(node, types)));
   if (!taken.has(wanted)) return wanted;
   const stem = wanted.replace(/ \d+$/, "");
   let number = 2;

@@ -1,6 +1,7 @@
 /** A part of a drawing as text: what copy puts on the clipboard, and how it comes back under new ids. Pure. */
 import { additionRefusal } from "./connecting.js";
 import { completedNode, freeName, freshId } from "./flow-document.js";
+import { nameOf } from "./node-types.js";
 
 const KIND = "recflow-fragment";
 const STEP = 40;
@@ -55,7 +56,9 @@ export function paste(flow, { fragment, at }, types) {
     const id = freshId("n");
     ids.set(node.id, id);
     added.push(id);
-    const copied = { ...structuredClone(node), id, name: node.name && freeName(result, node.name), position: shifted(node, offset) };
+    const shown = nameOf(node, types);
+    const free = freeName(result, shown, types);
+    const copied = { ...structuredClone(node), id, name: free === shown ? node.name : free, position: shifted(node, offset) };
     result = { ...result, nodes: [...result.nodes, copied] };
   }
   const edges = fragment.edges
