@@ -324,6 +324,44 @@ def test_14_one_fits_every_node_into_the_view(open_editor):
     editor.expect_all_in_view()
 
 
+def test_14_a_hundred_nodes_in_one_column_are_tidied_and_fitted_into_the_view(open_editor):
+    many = [f"popular{i}" for i in range(100)]
+    editor = open_editor(
+        flow(
+            [
+                node("source", "data-source", 0, 0),
+                *(node(name, "non-personalized", 300, 0, score="len(feedback)") for name in many),
+                node("merge", "merge", 600, 0),
+                node("recommend", "recommend", 900, 0),
+            ],
+            *(("source", name) for name in many),
+            *((name, "merge") for name in many),
+            ("merge", "recommend"),
+        )
+    )
+    editor.press("Shift+Alt+t")
+    editor.page.wait_for_selector("button[aria-label=Undo]:not([disabled])")
+    editor.expect_all_in_view()
+    editor.press("0")
+    assert editor.zoom() == 1
+    editor.press("1")
+    editor.expect_all_in_view()
+
+
+def test_zoom_keys_that_come_while_the_view_still_glides_add_up(open_editor):
+    editor = open_editor(CHAIN)
+    editor.page.emulate_media(reduced_motion="no-preference")  # which takes the glide away
+    for keys, zoom in ((("0", "-", "-", "-"), 1 / 1.2**3), (("+", "+", "0", "+"), 1.2)):
+        editor.press(*keys)
+        editor.page.wait_for_function(
+            """zoom => {
+              const { transform } = document.querySelector('.react-flow__viewport').style;
+              return Math.abs(new DOMMatrix(transform).a - zoom) < 0.001;
+            }""",
+            arg=zoom,
+        )
+
+
 def test_15_a_node_is_found_by_its_name(open_editor):
     editor = open_editor(CHAIN | {"nodes": [*CHAIN["nodes"], node("far", "filter", 3000, 2000, "Far away")]})
     editor.press("Control+k")

@@ -8,6 +8,9 @@ import { useEditor, useEditorState } from "./store.js";
 /** Room is left for what floats over the canvas: the run bar at the bottom. */
 const FIT = { padding: { top: "28px", right: "36px", bottom: "84px", left: "36px" }, maxZoom: 1 };
 
+export const ZOOM = { least: 0.01, most: 2 }; // at the least the largest flow fits, 500 nodes in one column
+const STEP = 1.2;
+
 const PHONE = 600; // a canvas narrower than this, in pixels
 const LEGIBLE = 0.62; // the zoom below which a phone shows names too small to read
 const SMALLEST = 0.35; // the zoom below which cards are mere tiles
@@ -57,15 +60,23 @@ export function canvasControls(screen, fitted) {
     fitted.current = false;
     return moving;
   };
+  let aim = null; // the zoom that the view glides to: steps that come quickly add up
+  const glideTo = (zoom) => {
+    const mine = (aim = { zoom: Math.min(Math.max(zoom, ZOOM.least), ZOOM.most), until: performance.now() + 2 * gliding() });
+    return byHand(screen.zoomTo(mine.zoom, { duration: gliding() }).then(() => aim === mine && (aim = null)));
+  };
+  const aimed = () => (aim && performance.now() < aim.until ? aim.zoom : screen.getZoom()); // a glide that a hand stops never ends
   return {
     fit() {
+      aim = null;
       fitted.current = true;
       return screen.fitView({ ...FIT, duration: gliding() });
     },
-    zoomIn: () => byHand(screen.zoomIn({ duration: gliding() })),
-    zoomOut: () => byHand(screen.zoomOut({ duration: gliding() })),
-    resetZoom: () => byHand(screen.zoomTo(1, { duration: gliding() })),
+    zoomIn: () => glideTo(aimed() * STEP),
+    zoomOut: () => glideTo(aimed() / STEP),
+    resetZoom: () => glideTo(1),
     centerOn(node) {
+      aim = null;
       fitted.current = false;
       const { x, y } = node.position;
       return screen.setCenter(x + CARD.width / 2, y + CARD.height / 2, { zoom: Math.max(screen.getZoom(), 0.8), duration: gliding() });

@@ -3,7 +3,7 @@ import { useCallback, useEffect, useRef, useState } from "react";
 import { Background, BackgroundVariant, MiniMap, ReactFlow, SelectionMode, useReactFlow } from "@xyflow/react";
 import { html } from "../lib/html.js";
 import { useEdges, useNodes } from "./canvas-elements.js";
-import { canvasControls, useReady } from "./canvas-view.js";
+import { canvasControls, useReady, ZOOM } from "./canvas-view.js";
 import { fitting, refusal } from "./connecting.js";
 import { ConnectionLine, FlowEdge } from "./edge-line.js";
 import { useKeepInSight } from "./keep-in-sight.js";
@@ -131,7 +131,7 @@ export function Canvas() {
       nodesDraggable=${editable} nodesConnectable=${editable} edgesReconnectable=${editable} elementsSelectable
       selectionMode=${SelectionMode.Partial} multiSelectionKeyCode=${["Meta", "Control", "Shift"]}
       deleteKeyCode=${null} disableKeyboardA11y zoomOnDoubleClick=${false} autoPanOnNodeFocus=${false}
-      onMove=${seenFrom} attributionPosition="top-right" snapToGrid=${false} minZoom=${0.1} maxZoom=${2} elevateNodesOnSelect=${false} nodeDragThreshold=${2}
+      onMove=${seenFrom} attributionPosition="top-right" snapToGrid=${false} minZoom=${ZOOM.least} maxZoom=${ZOOM.most} elevateNodesOnSelect=${false} nodeDragThreshold=${2}
       ref=${root} aria-label="Flow canvas">
       <${Background} variant=${BackgroundVariant.Dots} gap=${GRID} size=${1.4} />
       <${MiniMap} pannable zoomable ariaLabel="Overview of the flow" nodeClassName=${minimapClass} nodeBorderRadius=${12} />
