@@ -231,6 +231,33 @@ def test_26_stop_ends_the_work_and_keeps_what_was_finished(open_editor, reader, 
     assert len(editor.result_ids()) == 20
 
 
+def test_26_a_run_of_something_else_takes_the_place_of_one_under_way(open_editor, reader, other_machine):
+    editor = open_editor(asking(other_machine.url("/slow")))
+    other_machine.script("/slow", hang())
+    editor.choose_user(reader)
+    editor.press("Control+Enter")
+    assert other_machine.wait_for_hit("/slow")
+    editor.press("Control+Enter")  # the same once more
+    editor.expect_live(f"Still running for {reader}.")
+    assert editor.by("results").get_attribute("data-status") == "running"
+    other_machine.script("/slow", json_reply([]))
+    editor.choose_user("somebody else")
+    editor.press("Control+Enter")
+    assert other_machine.wait_for_disconnect("/slow", within_s=20)  # its deadline is 60 s
+    editor.expect_run("finished")
+    assert editor.page.locator(".drawer-title b").inner_text() == "somebody else"
+
+    other_machine.script("/slow", hang())
+    editor.choose_user(reader)
+    editor.press("Control+Enter")
+    editor.expect_run("running")
+    editor.node("latest").focus()
+    editor.press("d")  # another drawing
+    other_machine.script("/slow", json_reply([]))
+    editor.press("Control+Enter")
+    editor.expect_run("finished")
+
+
 def test_27_a_failing_ranker_says_that_the_fallback_was_taken(open_editor, reader, other_machine):
     other_machine.script("/v1/chat/completions", status(400, {"error": {"message": "no such model"}}))
     endpoint = {"base_url": other_machine.url("/v1"), "model": "absent"}

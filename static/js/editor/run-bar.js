@@ -13,7 +13,7 @@ export function RunBar() {
   const link = useEditorState((state) => state.link);
   const busy = Boolean(run) && !isOver(run);
   return html`<div className="run-bar" role="group" aria-label="Preview">
-    <${UserPicker} busy=${busy} />
+    <${UserPicker} />
     ${busy
       ? html`<button type="button" className="button is-stop" data-testid="cancel" disabled=${run.cancelling}
         title="Stop (Ctrl+Alt+Enter)" onClick=${() => editor.cancel()}>

@@ -6,16 +6,16 @@ import { AS_IT_IS } from "./what-if.js";
  *   unit?: string, ms?: number, pinned?: boolean, share?: number, text?: string, message?: string, field?: string|null, reason?: string,
  *   top?: object[], warnings?: string[], details?: object|null}} NodeRun
  * @typedef {{requestId: string, runId: string|null, status: "sent"|"running"|"finished"|"cancelled"|"rejected"|"lost",
- *   seq: number, flow: object, userId: string, whatIf: import("./what-if.js").WhatIf, nodes: Object<string, NodeRun>, items: object[]|null, ms?: number,
+ *   seq: number, flow: object, userId: string, whatIf: import("./what-if.js").WhatIf, until?: string, nodes: Object<string, NodeRun>, items: object[]|null, ms?: number,
  *   degraded: string[], note: string, problems: object[], cancelling: boolean}} Run
  */
 
 const OVER = new Set(["finished", "cancelled", "rejected", "lost"]);
 
 /** A run that was asked for and not yet answered. @returns {Run} */
-export function requestedRun({ requestId, flow, userId, whatIf = AS_IT_IS }) {
+export function requestedRun({ requestId, flow, userId, whatIf = AS_IT_IS, until }) {
   return {
-    requestId, flow, userId, whatIf, runId: null, status: "sent", seq: 0, nodes: {}, items: null,
+    requestId, flow, userId, whatIf, until, runId: null, status: "sent", seq: 0, nodes: {}, items: null,
     degraded: [], note: "", problems: [], cancelling: false,
   };
 }

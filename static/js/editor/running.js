@@ -1,4 +1,5 @@
 /** The preview: runs the drawing on the canvas for a user and keeps up with what the server says of it. */
+import { isSame } from "./equality.js";
 import { freshId } from "./flow-document.js";
 import { afterEvent, isOver, lostRun, requestedRun } from "./run-state.js";
 import { hasRoom } from "./state.js";
@@ -7,6 +8,7 @@ import { AS_IT_IS, told, whom } from "./what-if.js";
 export function createRunning(store, api, socket, editing) {
   let unanswered = null; // a request that went out over a socket that may drop before the answer
   const asides = new Map(); // runs that no canvas shows: request id -> {run, resolve, reject}
+  const replaced = new Set(); // requests that another run took the place of before the server took them up
   const asked = new Map(); // lists of nodes that were asked for: node id -> {resolve, reject}
   return { start, run, runAside, cancel, explain, outputOf, chooseUser, learnUser, suggestUsers, suggestItems, trace };
 
@@ -14,12 +16,16 @@ export function createRunning(store, api, socket, editing) {
     socket.listen({ onMessages: hear, onState: linkChanged, onLockedOut: editing.askToLogIn });
   }
 
-  /** Run the unsaved drawing; with `until` only what that node needs. */
+  /** Run the unsaved drawing; with `until` only what that node needs. A run of something else gives way to it. */
   function run({ until } = {}) {
     const { flow, userId, whatIf, run: last } = store.get();
-    if (last && !isOver(last)) return;
     if (!userId.trim() && !whatIf.anonymous) return askForUser();
-    const next = requestedRun({ requestId: freshId("r"), flow, userId: whatIf.anonymous ? "" : userId.trim(), whatIf });
+    const next = requestedRun({ requestId: freshId("r"), flow, userId: whatIf.anonymous ? "" : userId.trim(), whatIf, until });
+    if (last && !isOver(last)) {
+      if (!last.cancelling && asksTheSame(last, next)) return editing.announce(`Still running for ${whom(next.userId, whatIf)}.`);
+      if (last.runId) socket.send({ type: "cancel", run_id: last.runId });
+      else replaced.add(last.requestId);
+    }
     store.set({ run: next, traced: null, explained: null, compared: null, refusal: null, drawerOpen: !until || store.get().drawerOpen });
     const message = { type: "run", request_id: next.requestId, flow, user_id: next.userId, n: RESULTS, categories: [], what_if: told(whatIf), ...(until && { until }) };
     unanswered = socket.send(message) ? message : null;
@@ -86,6 +92,7 @@ export function createRunning(store, api, socket, editing) {
   /** All that came in one frame changes the state once: a run of 300 nodes says hundreds of things a second. */
   function hear(messages) {
     for (const message of messages) {
+      if (message.event === "run.accepted" && replaced.delete(message.request_id)) socket.send({ type: "cancel", run_id: message.run_id });
       if (message.event === "run.explained") explained(message);
       if (message.event === "node.output") answered(message);
       for (const aside of asides.values()) hearAside(aside, message);
@@ -160,6 +167,11 @@ export function createRunning(store, api, socket, editing) {
 }
 
 const RESULTS = 20;
+
+function asksTheSame(run, other) {
+  const drawn = run.flow === other.flow || isSame(run.flow, other.flow);
+  return drawn && run.userId === other.userId && run.until === other.until && isSame(told(run.whatIf) ?? null, told(other.whatIf) ?? null);
+}
 
 function isForgotten(message, run) {
   return message.event === "run.rejected" && !message.request_id && run.runId !== null && !isOver(run);

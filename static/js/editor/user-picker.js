@@ -12,7 +12,7 @@ const KINDS = [
   { kind: "heavy", icon: "flame", label: "The heaviest user", hint: "gave most feedback", none: "There are no users yet." },
 ];
 
-export function UserPicker({ busy }) {
+export function UserPicker() {
   const editor = useEditor();
   const userId = useEditorState((state) => state.userId);
   const whatIf = useEditorState((state) => state.whatIf);
@@ -28,7 +28,7 @@ export function UserPicker({ busy }) {
       ? html`<span className="session-mark" data-testid="session"><span className="session-words">Anonymous session</span><span className="session-count">${counted(whatIf.add.length, "item")}</span>
           <button type="button" className="icon-button" aria-label="Leave the session" title="Back to users" onClick=${() => editor.asItIs()}><${Icon} name="close" size=${14} /></button></span>`
       : html`<${Combobox} id="user-id" testId="user-id" label="User ID" placeholder="User ID" value=${userId} onValue=${editor.chooseUser}
-          suggest=${(text) => editor.suggestUsers("prefix", text)} onEnter=${() => !busy && editor.run()}
+          suggest=${(text) => editor.suggestUsers("prefix", text)} onEnter=${() => editor.run()}
           describe=${(user) => ({ value: user.user_id, words: user.user_id, beside: `${(user.feedback ?? 0).toLocaleString("en")} feedback` })} />`}
     <button type="button" className="icon-button" aria-label="Take a random user" title="Random user" data-testid="random-user"
       onClick=${() => take("random", "There are no users yet.")}><${Icon} name="shuffle" /></button>
