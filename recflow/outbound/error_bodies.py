@@ -57,7 +57,8 @@ def error_object(document: dict) -> ErrorBody | None:
         return _from_fields(document | {"message": document.get("message") or error}, error)
     detail = document.get("detail")
     if isinstance(detail, list) and detail and isinstance(detail[0], dict):
-        place = detail[0].get("loc") or ()
+        place = detail[0].get("loc")
+        place = place if isinstance(place, list) else ()
         fields = [part for part in place if isinstance(part, str) and part not in ("body", "query")]
         message = json.dumps(detail, ensure_ascii=False)[:4000]
         return ErrorBody(message, _codes(detail[0]), fields[0] if fields else None)

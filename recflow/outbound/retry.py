@@ -171,6 +171,7 @@ _BATCH_LIMIT = re.compile(r"(?:maximum|max|limit|most)\D{0,40}?(\d{1,6})", re.IG
 
 _HALF_A_WORD = re.compile(r"t|tr|tru|f|fa|fal|fals|n|nu|nul|[-+.eE]{0,2}")
 
+_AN_ERROR_STATUS = re.compile(r"[45][0-9]{2}")
 # Words some gateways put into the error object of a 200, and the status they should have sent.
 _CODE_STATUS = {
     "rate_limit_exceeded": 429,
@@ -265,7 +266,7 @@ def _blamed_parameter(error: ErrorBody) -> str | None:
 def _status_in(error: ErrorBody) -> int:
     """The status that an error object inside a 200 stands for; 500 when it does not say."""
     for code in error.codes:
-        if code.isdigit() and 400 <= int(code) < 600:
+        if _AN_ERROR_STATUS.fullmatch(code):
             return int(code)
         if code in _CODE_STATUS:
             return _CODE_STATUS[code]
@@ -287,6 +288,6 @@ def _is_cut(answer: Answer) -> bool:
     except json.JSONDecodeError as error:
         rest = text[error.pos :]  # where the parser stopped; of a cut text only half a word is left there
         return error.msg.startswith("Unterminated string") or _HALF_A_WORD.fullmatch(rest) is not None
-    except RecursionError:
+    except (ValueError, RecursionError):  # a number too long to be read, or lists too deep
         return False
     return False

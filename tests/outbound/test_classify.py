@@ -219,6 +219,11 @@ def test_content_filter_is_its_own_kind(body):
         (openai_error("too long", "context_length_exceeded"), "context_length"),
         ({"error": {"message": "upstream fell over"}}, "server_error"),
         ({"error": "upstream fell over"}, "server_error"),
+        # digits to Unicode, but no number; and more of them than Python reads
+        ({"error": {"message": "odd", "code": "\u00b2\u00b2\u00b2"}}, "server_error"),
+        ({"error": {"message": "odd", "code": "\u0664\u0660\u0661"}}, "server_error"),
+        ({"error": {"message": "odd", "code": "4" * 5_000}}, "server_error"),
+        (b'{"error": {"code": ' + b"4" * 5_000 + b"}}", "unreadable"),
     ],
 )
 def test_200_is_judged_by_its_body(body, kind):
@@ -232,6 +237,11 @@ def test_200_of_any_shape_is_fine_where_no_json_is_expected():
 def test_404_of_an_address_that_may_name_anybody_says_nothing_of_the_service():
     decision = classify(answer(404), expects="any")
     assert (decision.kind, decision.opens_circuit) == ("not_found", False)
+
+
+@pytest.mark.parametrize("place", [5, None, "body", {"a": 1}, [], [5, None, ["x"]]])
+def test_a_place_of_any_shape_is_read_without_a_fault(place):
+    assert classify(answer(400, {"detail": [{"loc": place, "msg": 5}]})).kind == "bad_request"
 
 
 def test_detail_is_what_the_service_said():
