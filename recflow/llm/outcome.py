@@ -102,6 +102,14 @@ class LlmRanking:
         return None if None in costs else sum(costs)
 
 
+def failed_ranking(
+    n_candidates: int, reason: str, message: str, error: RecflowError | None = None
+) -> LlmRanking:
+    """No candidate was ranked, and nobody was asked: all stay as they came."""
+    order, origins = tuple(range(n_candidates)), ("incoming",) * n_candidates
+    return LlmRanking(order, "failed", origins, reason, message, error=error)
+
+
 def distinct(ids: Sequence[str]) -> list[int]:
     """Positions of the first mention of each id."""
     first: dict[str, int] = {}

@@ -207,13 +207,48 @@ def test_a_template_that_fails_on_this_user_is_shown_at_the_prompt_with_its_line
     assert server.hits == []
 
 
-def test_an_endpoint_that_is_not_set_up_is_shown_at_its_field(run_chain):
-    _, _, said = run_chain.document(with_fallback(endpoint="gpt"))
+NOT_SET_UP = "There is no endpoint 'gpt'; none is set up yet: choose or add one in Settings"
+
+
+def test_an_endpoint_that_is_not_set_up_is_shown_at_its_field_and_the_fallback_answers(run_chain):
+    ids, _, said = run_chain.document(with_fallback(endpoint="gpt"))
     failed = event(said, "node.failed", "k")
     assert failed["field"] == "endpoint"
-    assert failed["message"] == (
-        "There is no endpoint 'gpt'; none is set up yet: choose or add one in Settings"
-    )
+    assert failed["message"] == f"{NOT_SET_UP}; fallback taken"
+    assert (failed["details"]["reason"], failed["details"]["calls"]) == ("not_configured", [])
+    assert ids[0] == "b"
+
+
+@pytest.mark.parametrize(
+    "document", [with_fallback(endpoint="gpt", on_failure="keep"), None], ids=["as set", "no fallback"]
+)
+@pytest.mark.parametrize("kind", ["llm", "rerank"])
+def test_without_its_endpoint_a_ranker_keeps_the_order_that_came_in(run_chain, kind, document):
+    if document is None:
+        ids, run, _ = run_chain([("latest", {}), ("ranker", {"kind": kind, "endpoint": "gpt"})])
+    else:
+        document["nodes"][2]["settings"]["kind"] = kind
+        ids, run, _ = run_chain.document(document)
+    assert ids[:3] == ["d", "c", "b"]
+    assert run.degraded[0].startswith(f"Ranker: {NOT_SET_UP}; ")
+
+
+@pytest.mark.parametrize(
+    ("document", "first"), [(with_fallback(), "b"), (with_fallback(on_failure="keep"), "d")]
+)
+def test_a_fault_of_our_own_is_a_failed_ranking_and_stands_in_the_log(
+    run_chain, server, document, first, monkeypatch, caplog
+):
+    async def faulty(*_, **__):
+        raise TypeError("a fault of ours")
+
+    monkeypatch.setattr("recflow.nodes.ranker.llm.rank_with_llm", faulty)
+    world = World(server.url("/v1"))
+    ids, run, _ = run_chain.document(document, services=world)
+    assert ids[0] == first
+    assert "a fault inside RecFlow (TypeError)" in run.degraded[0]
+    assert "Traceback" in caplog.text
+    assert (world.log[0].status, world.log[0].reason) == ("failed", "internal")
 
 
 def test_one_candidate_needs_no_model(run_chain, server):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -14,15 +15,18 @@ from pydantic import Field
 from recflow.engine.context import RunContext
 from recflow.engine.settings import Duration, duration_seconds, ui
 from recflow.engine.values import Candidates, Step, drop_step, places
-from recflow.errors import NoUsableAnswer, SandboxError, ServiceError
-from recflow.llm.outcome import LlmRanking
+from recflow.errors import NoUsableAnswer, RunCancelled, SandboxError, ServiceError
+from recflow.llm.endpoint import Endpoint
+from recflow.llm.outcome import LlmRanking, failed_ranking
 from recflow.llm.records import Shape, shown_feedback, shown_item, shown_user
-from recflow.nodes.outside import DEFAULT_ENDPOINT, outside_of
+from recflow.nodes.outside import DEFAULT_ENDPOINT, NamedEndpoint, Outside, outside_of
 from recflow.nodes.ranker.ordering import kept_order
 from recflow.nodes.ranker.telling import told
 from recflow.nodes.records import Record, candidate_records, history_records, user_record
 from recflow.outbound.retry import RULES
 from recflow.sandbox import templates
+
+logger = logging.getLogger(__name__)
 
 #: Made-up ids that are told one by one.
 MAX_INVENTED = 50
@@ -136,11 +140,7 @@ async def ranked_by(
         NoUsableAnswer: there is no ranking, and somebody else will answer.
     """
     outside = await outside_of(ctx)
-    named = outside.endpoint(settings.endpoint)
-    material = await ctx.in_thread(material_of, ctx, candidates, settings.history_limit)
-    ctx.progress(0.0, f"asking {named.endpoint.model}")
-    cache = outside.kept_for(duration_seconds(settings.keep))
-    ranking = await ask(named, material, budget=outside.budget, cache=cache)
+    named, ranking = await _asked(ask, ctx, candidates, settings, outside)
     details = told(ctx, candidates, ranking, kind=settings.kind, named=named, outside=outside)
     if ranking.status == "failed" and len(candidates) > 1:
         reason = details["message"].rstrip(".")
@@ -156,6 +156,31 @@ async def ranked_by(
         kept = kept_order(ctx, candidates, warning)
         return replace(kept, warnings=(*kept.warnings, warning), details=details)
     return _in_ranked_order(ctx, candidates, ranking, details)
+
+
+async def _asked(
+    ask: Callable[..., Awaitable[LlmRanking]],
+    ctx: RunContext,
+    candidates: Candidates,
+    settings: Any,
+    outside: Outside,
+) -> tuple[NamedEndpoint, LlmRanking]:
+    """Whom was asked, and the ranking; a failed one whatever went wrong, so that ``on_failure`` decides."""
+    named = NamedEndpoint(settings.endpoint, Endpoint("", ""))
+    try:
+        named = outside.endpoint(settings.endpoint)
+        material = await ctx.in_thread(material_of, ctx, candidates, settings.history_limit)
+        ctx.progress(0.0, f"asking {named.endpoint.model}")
+        cache = outside.kept_for(duration_seconds(settings.keep))
+        return named, await ask(named, material, budget=outside.budget, cache=cache)
+    except RunCancelled:
+        raise
+    except ServiceError as error:
+        return named, failed_ranking(len(candidates), error.kind, error.message, error)
+    except Exception as error:
+        logger.exception("Asking %s for a ranking failed", settings.endpoint)
+        said = f"The ranking met a fault inside RecFlow ({type(error).__name__}), which is in its log."
+        return named, failed_ranking(len(candidates), "internal", said)
 
 
 def _in_ranked_order(
@@ -214,6 +239,8 @@ def _field_at_fault(ranking: LlmRanking, template_field: str) -> str | None:
     if isinstance(ranking.error, SandboxError):
         return template_field
     if isinstance(ranking.error, ServiceError):
+        if isinstance(ranking.error, NoUsableAnswer):
+            return ranking.error.field
         rule = RULES.get(ranking.error.kind)
         return "endpoint" if rule is not None and rule.is_config_error else None
     return None
