@@ -9,18 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from time import monotonic
 from typing import Any, Literal
-
-import orjson
 
 from recflow.errors import ServiceError
 from recflow.llm.endpoint import Endpoint, ThinkingOff, capabilities_of, remember_refusal
 from recflow.llm.envelope import Completion, TextReader, read_envelope
-from recflow.outbound.call import Attempt, EndpointPolicy, Timing, call
+from recflow.outbound.call import Attempt, Timing, call
 from recflow.outbound.messages import Answer, Request
-from recflow.outbound.retry import RULES, Decision, Hint
-from recflow.outbound.waits import backoff
+from recflow.outbound.retry import Decision, Hint
 
 Message = Mapping[str, str]
 
@@ -101,14 +97,12 @@ async def chat(
     Raises:
         ServiceError: no usable answer came; ``kind`` says why, ``history`` holds the attempts.
     """
-    timing = timing or Timing()
     attempts: list[Attempt] = []
     estimate = sum(estimate_tokens(message["content"]) for message in messages)
     payload = build_payload(endpoint, messages, options, is_streamed=on_text is not None)
     reader = TextReader(on_text) if on_text is not None else None
-    current = Request.json(
-        endpoint.url("/chat/completions"), payload, endpoint.headers, secrets=_secrets(endpoint)
-    )
+    url = endpoint.url("/chat/completions")
+    request = Request.json(url, payload, endpoint.headers, secrets=endpoint.secrets)
 
     def note(attempt: Attempt) -> None:
         attempts.append(attempt)
@@ -123,52 +117,27 @@ async def chat(
         if changed is None:
             return None
         payload = changed
-        return replace(request, body=orjson.dumps(changed))
+        return replace(request, body=Request.json(url, changed).body)
 
-    policy = endpoint.call_policy
-    give_up_at = monotonic() + policy.guard.total_s
-    tries = 0
-    while True:
-        tries += 1
-        left_s = max(0.001, give_up_at - monotonic())
-        try:
-            called = await call(
-                replace(policy, guard=replace(policy.guard, total_s=left_s)),
-                current,
-                tokens=estimate + (options.max_output_tokens or 0),
-                tokens_used=_tokens_used,
-                adapt=adapt,
-                on_attempt=note,
-                on_piece=reader.feed if reader is not None else None,
-                timing=timing,
-            )
-        except ServiceError as error:
-            error.history = tuple(attempts)
-            raise
-        give_up_at += called.in_line_s
-        try:
-            completion = read_envelope(called.answer.body, called.answer.header("content-type") or "")
-        except ServiceError as error:
-            has_told = reader is not None and reader.has_told
-            wait_s = backoff(tries, timing.rng)
-            has_time = wait_s < give_up_at - monotonic()
-            if has_told or not has_time or not _may_try_again(error, tries, policy):
-                error.history, error.attempts = tuple(attempts), len(attempts)
-                raise
-            await timing.sleep(wait_s)
-            current = replace(current, body=orjson.dumps(payload))
-            continue
-        if reader is not None and not reader.has_told:
-            on_text(completion.content)
-        return _result(completion, tuple(attempts), estimate, payload)
-
-
-def _may_try_again(error: ServiceError, tries: int, policy: EndpointPolicy) -> bool:
-    """An error that only the envelope shows has the retries that its status would have had."""
-    if not error.retryable:
-        return False
-    allowed = RULES[error.kind].retries
-    return tries <= (allowed if policy.max_retries is None else min(allowed, policy.max_retries))
+    try:
+        called = await call(
+            endpoint.call_policy,
+            request,
+            tokens=estimate + (options.max_output_tokens or 0),
+            tokens_used=_tokens_used,
+            adapt=adapt,
+            on_attempt=note,
+            on_piece=reader.feed if reader is not None else None,
+            timing=timing,
+        )
+        content_type = called.answer.header("content-type") or ""
+        completion = read_envelope(called.answer.body, content_type, endpoint.secrets)
+    except ServiceError as error:
+        error.history, error.attempts = tuple(attempts), len(attempts)
+        raise
+    if reader is not None and not reader.has_told:
+        on_text(completion.content)
+    return _result(completion, tuple(attempts), estimate, payload)
 
 
 def build_payload(
@@ -247,10 +216,6 @@ def _without_thinking(endpoint: Endpoint, messages: list[dict[str, str]]) -> lis
     if endpoint.thinking_off is ThinkingOff.SUFFIX and messages:
         messages[-1]["content"] += " /no_think"
     return messages
-
-
-def _secrets(endpoint: Endpoint) -> tuple[str, ...]:
-    return (endpoint.key,) if endpoint.key else ()
 
 
 def _tokens_used(answer: Answer) -> float | None:

@@ -79,6 +79,11 @@ class Endpoint:
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.key}"} if self.key else {}
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no text about it may show."""
+        return (self.key,) if self.key else ()
+
     def url(self, path: str) -> str:
         """``path`` under the base; a bare host gets /v1 in front, nothing is ever doubled."""
         base = self.base_url.strip().rstrip("/")

@@ -7,14 +7,18 @@ usage may be missing or wrong, errors come with status 200, and some gateways st
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from recflow.errors import ReplyUnreadable, ServiceError
-from recflow.outbound.messages import Answer
-from recflow.outbound.retry import classify
+from recflow.outbound.error_bodies import error_within, first_choice, index_of
+from recflow.outbound.events import documents_of_events, is_done, is_event_stream
+from recflow.outbound.redact import redact, shown
+from recflow.outbound.retry import classify_told
 
 _SHOWN = 500
+#: Fields for thoughts; some services send both names and fill the second.
+_REASONING = ("reasoning_content", "reasoning")
 #: Tokens of one call that are believed.
 MOST_TOKENS = 10**9
 
@@ -60,30 +64,32 @@ class Completion:
     is_streamed: bool = False
 
 
-def read_envelope(body: bytes, content_type: str = "") -> Completion:
+def read_envelope(body: bytes, content_type: str = "", secrets: tuple[str, ...] = ()) -> Completion:
     """The completion in a body that came with a good status.
+
+    Args:
+        secrets: texts that no error may show; the completion is as the service wrote it.
 
     Raises:
         ReplyUnreadable: it is no JSON, or no chat answer (kind ``not_json``, ``no_choices``).
         ServiceError: it is an error all the same; kind and retryable as if its status had said so.
     """
     text = body.decode("utf-8-sig", "replace").strip().lstrip("\ufeff")
-    is_stream = "event-stream" in content_type.lower() or text.startswith(("data:", "event:", ": "))
-    if is_stream and not text.startswith("{"):
-        return _read_stream(text)
+    if is_event_stream(text, content_type):
+        return _read_stream(text, secrets)
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
-        raise _unreadable("The answer is not JSON.", "not_json", text) from None
+        raise _unreadable("The answer is not JSON.", "not_json", text, secrets) from None
     if not isinstance(document, dict):
-        raise _unreadable("The answer is JSON, but not an object.", "no_choices", text)
-    _refuse_errors(document)
-    choice = _first_choice(document)
+        raise _unreadable("The answer is JSON, but not an object.", "no_choices", text, secrets)
+    _refuse_errors(document, secrets)
+    choice = first_choice(document)
     message = choice.get("message") if choice else None
     if choice and isinstance(choice.get("text"), str) and not isinstance(message, dict):
         message = {"content": choice["text"]}
     if not isinstance(message, dict):
-        raise _unreadable("The answer holds no message.", "no_choices", text)
+        raise _unreadable("The answer holds no message.", "no_choices", text, secrets)
     content, thoughts = _texts(message.get("content"))
     return Completion(
         content=content,
@@ -97,37 +103,22 @@ def read_envelope(body: bytes, content_type: str = "") -> Completion:
     )
 
 
-def _unreadable(sentence: str, kind: str, text: str) -> ReplyUnreadable:
-    return ReplyUnreadable(sentence, kind=kind, status=200, raw=text[:_SHOWN])
+def _unreadable(sentence: str, kind: str, text: str, secrets: tuple[str, ...]) -> ReplyUnreadable:
+    return ReplyUnreadable(sentence, kind=kind, status=200, raw=redact(text, secrets)[:_SHOWN])
 
 
-def _refuse_errors(document: Mapping) -> None:
-    """Raises the error that a good status hides, at the top or in the first choice."""
-    error = document.get("error")
-    choice = _first_choice(document)
-    if not error and choice and (choice.get("error") or choice.get("finish_reason") == "error"):
-        error = choice.get("error") or "The service reports an error without a word."
-    if not error:
+def _refuse_errors(document: dict, secrets: tuple[str, ...]) -> None:
+    """Raises the error that a good status hides."""
+    error = error_within(document)
+    if error is None:
         return
-    decision = classify(Answer(200, body=json.dumps({"error": error}).encode()))
+    decision = classify_told(error)
     raise ServiceError(
-        f"The service answered 200 with an error. {decision.sentence}: {decision.detail[:_SHOWN]}",
+        f"The service answered 200 with an error. {decision.sentence}: {shown(decision.detail, secrets)}",
         kind=decision.kind,
         status=200,
         retryable=decision.retries > 0,
     )
-
-
-def _first_choice(document: Mapping) -> dict | None:
-    """The choice with the lowest index."""
-    choices = document.get("choices")
-    usable = [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
-    return min(usable, key=_index, default=None)
-
-
-def _index(choice: Mapping) -> int:
-    index = choice.get("index")
-    return index if isinstance(index, int) else 0
 
 
 def _texts(content: object) -> tuple[str, str]:
@@ -151,10 +142,8 @@ def _texts(content: object) -> tuple[str, str]:
 
 
 def _reasoning(message: Mapping) -> str:
-    for name in ("reasoning_content", "reasoning"):
-        if isinstance(message.get(name), str):
-            return message[name]
-    return ""
+    found = [text for name in _REASONING if isinstance(text := message.get(name), str)]
+    return next((text for text in found if text.strip()), "".join(found[:1]))  # of a stream, blanks count
 
 
 def _text_or_none(value: object) -> str | None:
@@ -182,31 +171,23 @@ def token_count(value: object) -> int | None:
     return value if is_count else None
 
 
-def _read_stream(text: str) -> Completion:
+def _read_stream(text: str, secrets: tuple[str, ...]) -> Completion:
     """Puts the pieces of a stream together; a stream that breaks off says so in ``finish_reason``."""
     content: list[str] = []
     reasoning: list[str] = []
     finish_reason, refusal, has_tool_calls = None, "", False
     usage, model, fingerprint, n_events = Usage(), "", "", 0
-    is_done = False
-    for data in _events(text):
-        if data == "[DONE]":
-            is_done = True
-            break
-        try:
-            document = json.loads(data)
-        except (ValueError, RecursionError):
-            continue  # the last event of a cut stream is half an object
+    for document in documents_of_events(text):
         if not isinstance(document, dict):
             continue
-        _refuse_errors(document)
+        _refuse_errors(document, secrets)
         n_events += 1
         model = model or _text_or_none(document.get("model")) or ""
         fingerprint = fingerprint or _text_or_none(document.get("system_fingerprint")) or ""
         if isinstance(document.get("usage"), dict):
             usage = _usage(document["usage"])
-        choice = _first_choice(document)
-        if choice is None or _index(choice) != 0:
+        choice = first_choice(document)
+        if choice is None or index_of(choice) != 0:
             continue
         delta = _delta(choice)
         said, thought = _texts(delta.get("content", choice.get("text")))
@@ -216,11 +197,13 @@ def _read_stream(text: str) -> Completion:
         has_tool_calls = has_tool_calls or bool(delta.get("tool_calls"))
         finish_reason = _text_or_none(choice.get("finish_reason")) or finish_reason
     if not n_events:
-        raise _unreadable("The answer is a stream without any event that can be read.", "not_json", text)
+        raise _unreadable(
+            "The answer is a stream without any event that can be read.", "not_json", text, secrets
+        )
     return Completion(
         content="".join(content),
         reasoning="".join(reasoning),
-        finish_reason=finish_reason or (None if is_done else "cut"),
+        finish_reason=finish_reason or (None if is_done(text) else "cut"),
         refusal=refusal,
         has_tool_calls=has_tool_calls,
         usage=usage,
@@ -270,18 +253,7 @@ def _text_of_line(line: bytes) -> str:
         document = json.loads(line.removeprefix(b"data:")) if line.startswith(b"data:") else None
     except (ValueError, RecursionError):
         return ""
-    choice = _first_choice(document) if isinstance(document, dict) else None
-    if choice is None or _index(choice) != 0:
+    choice = first_choice(document) if isinstance(document, dict) else None
+    if choice is None or index_of(choice) != 0:
         return ""
     return _texts(_delta(choice).get("content", choice.get("text")))[0]
-
-
-def _events(text: str) -> Iterator[str]:
-    """The data of each event; lines of one event are joined, as the standard has it."""
-    lines: list[str] = []
-    for line in [*text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), ""]:
-        if line.startswith("data:"):
-            lines.append(line[5:].removeprefix(" "))
-        elif not line and lines:
-            yield "\n".join(lines).strip()
-            lines = []

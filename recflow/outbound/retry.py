@@ -17,7 +17,8 @@ from typing import Literal
 
 from recflow.errors import ServiceError
 
-from .error_bodies import ErrorBody, error_object, parse_json, read_error
+from .error_bodies import ErrorBody, error_within, parse_json, read_error
+from .events import documents_of_events, is_event_stream
 from .messages import Answer
 
 
@@ -44,7 +45,7 @@ class Decision:
         throttled: fewer calls at once would help.
         parameter: the request field to drop or rename (``drop_parameter``).
         batch_limit: documents the service takes at once, where it says so (``split_batch``).
-        detail: what the service said.
+        detail: what the service said, in full and with whatever secrets it repeats.
     """
 
     kind: str
@@ -196,7 +197,8 @@ def classify(outcome: Answer | ServiceError, *, expects: Literal["json", "any"] 
 
     Args:
         outcome: the answer, or the error that ``send`` raised.
-        expects: ``json`` also judges the body of a 200 (empty, HTML, cut, an error object in disguise);
+        expects: ``json`` also judges the body of a 200 (empty, HTML, cut, an error object in disguise, also
+            one within a choice or an event);
             ``any`` takes every 2xx as it is, and a 404 as one about this request alone.
     """
     if isinstance(outcome, ServiceError):
@@ -214,13 +216,19 @@ def classify(outcome: Answer | ServiceError, *, expects: Literal["json", "any"] 
 
 def _classify_success(answer: Answer) -> Decision:
     document = parse_json(answer)
-    if isinstance(document, dict) and document.get("error"):
-        error = error_object(document) or ErrorBody(message=answer.text[:4000])
-        return _classify_status(_status_in(error), error)
-    if document is not None or _is_event_stream(answer):
+    is_stream = document is None and is_event_stream(answer.text, answer.header("content-type") or "")
+    for told in documents_of_events(answer.text) if is_stream else [document]:
+        if isinstance(told, dict) and (error := error_within(told)):
+            return classify_told(error)
+    if document is not None or is_stream:
         return RULES["ok"]
     kind = "cut_reply" if _is_cut(answer) else "unreadable"
-    return replace(RULES[kind], detail=answer.text[:4000] or "an empty body")
+    return replace(RULES[kind], detail=answer.text or "an empty body")
+
+
+def classify_told(error: ErrorBody) -> Decision:
+    """The row of the table for an error told with a good status."""
+    return _classify_status(_status_in(error), error)
 
 
 def _classify_status(status: int, error: ErrorBody) -> Decision:
@@ -271,11 +279,6 @@ def _status_in(error: ErrorBody) -> int:
         if code in _CODE_STATUS:
             return _CODE_STATUS[code]
     return 500
-
-
-def _is_event_stream(answer: Answer) -> bool:
-    start = answer.body[:200].lstrip()
-    return start.startswith((b"data:", b"event:", b": "))
 
 
 def _is_cut(answer: Answer) -> bool:

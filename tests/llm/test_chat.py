@@ -1,11 +1,12 @@
 """The wire format of chat completions, and what is learned about an endpoint."""
 
 import dataclasses
+import json
 import random
 
 import pytest
 
-from recflow.errors import ServiceError
+from recflow.errors import ServiceError, ServiceRefused
 from recflow.llm.chat import ChatOptions, build_payload, chat
 from recflow.llm.endpoint import (
     Endpoint,
@@ -15,7 +16,7 @@ from recflow.llm.endpoint import (
     forget_refusals,
     remember_refusal,
 )
-from recflow.outbound.call import EndpointPolicy, Timing
+from recflow.outbound.call import EndpointPolicy, Timing, breaker_status
 from tests.scripted_server import json_reply, sse, status
 
 CHAT = "/v1/chat/completions"
@@ -244,17 +245,72 @@ async def test_an_error_in_a_choice_is_tried_again_after_a_pause_within_the_endp
         pauses.append(seconds)
 
     timing = Timing(sleep=sleep, rng=random.Random(7))
-    server.script(CHAT, json_reply({"choices": [{"finish_reason": "error", "error": {"code": 503}}]}))
+    server.script(CHAT, json_reply({"choices": [{"finish_reason": "error", "error": {"code": 502}}]}))
     limited = dataclasses.replace(endpoint.policy, max_retries=2)
-    with pytest.raises(ServiceError, match="still loading"):
+    with pytest.raises(ServiceError, match="It failed inside"):
         await chat(dataclasses.replace(endpoint, policy=limited), MESSAGES, ChatOptions(), timing=timing)
     assert server.count(CHAT) == 3
     assert 0 <= pauses[0] <= 0.5
     assert 0 <= pauses[1] <= 1.0
     once = dataclasses.replace(endpoint.policy, max_retries=0)
-    with pytest.raises(ServiceError, match="still loading"):
+    with pytest.raises(ServiceError, match="It failed inside"):
         await chat(dataclasses.replace(endpoint, policy=once), MESSAGES, ChatOptions(), timing=timing)
     assert (server.count(CHAT), len(pauses)) == (4, 2)
+
+
+TOLD_LATE = {
+    "in a choice": json_reply,
+    "in an event": lambda document: sse([document]),
+    "in an event after half an answer": lambda document: sse(
+        [{"choices": [{"delta": {"content": "b"}}]}, document]
+    ),
+    "in an event behind a comment": lambda document: status(
+        200, f":keepalive\n\ndata: {json.dumps(document)}\n\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("told", TOLD_LATE.values(), ids=TOLD_LATE)
+async def test_a_key_refused_with_a_good_status_opens_the_circuit(server, endpoint, told):
+    error = {"code": 401, "message": "Bad key sk-very-secret-1234 given"}
+    server.script(CHAT, told({"choices": [{"index": 0, "finish_reason": "error", "error": error}]}))
+    with pytest.raises(ServiceError) as caught:
+        await chat(endpoint, MESSAGES, ChatOptions())
+    assert [(tried.kind, tried.status) for tried in caught.value.history] == [("auth", 200)]
+    assert "secret" not in str(caught.value) + repr(caught.value.history)
+    assert breaker_status("llm test").state == "open"
+    with pytest.raises(ServiceRefused):
+        await chat(endpoint, MESSAGES, ChatOptions())
+    assert server.count(CHAT) == 1
+
+
+@pytest.mark.parametrize("told", TOLD_LATE.values(), ids=TOLD_LATE)
+async def test_five_failures_told_with_a_good_status_open_the_circuit(server, endpoint, told):
+    server.script(CHAT, told({"error": {"code": 500, "message": "GPU lost"}}))
+    once = dataclasses.replace(endpoint, policy=dataclasses.replace(endpoint.policy, max_retries=0))
+    for _ in range(5):
+        assert breaker_status("llm test").state == "closed"
+        with pytest.raises(ServiceError, match="GPU lost"):
+            await chat(once, MESSAGES, ChatOptions())
+    assert breaker_status("llm test").state == "open"
+
+
+async def test_a_field_refused_within_a_choice_is_left_out(server, endpoint):
+    error = {"code": 400, "message": "Unsupported parameter: seed", "param": "seed"}
+    server.script(CHAT, json_reply({"choices": [{"error": error}]}), reply())
+    assert (await chat(endpoint, MESSAGES, ChatOptions(seed=1))).completion.content == "b\na"
+    assert "seed" not in server.hits_of(CHAT)[1].json
+
+
+@pytest.mark.parametrize(
+    "start", [":keepalive\n\n", "\n\nid: 1\n", "retry: 5\n", "event:x\n", ": wait\n", "odd\n"]
+)
+async def test_a_stream_is_known_by_any_of_its_fields_or_its_type(server, endpoint, start):
+    body = start + 'data: {"choices": [{"delta": {"content": "b"}}]}\n\ndata: [DONE]\n\n'
+    content_type = "text/event-stream; charset=utf-8" if start == "odd\n" else "text/plain"
+    server.script(CHAT, status(200, body, Content_Type=content_type))
+    assert (await chat(endpoint, MESSAGES, ChatOptions())).completion.content == "b"
+    assert server.count(CHAT) == 1
 
 
 async def test_no_error_text_shows_the_key(server, endpoint):

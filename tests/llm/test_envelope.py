@@ -63,6 +63,24 @@ def test_content_in_every_form(message, content, reasoning):
     assert (found.content, found.reasoning) == (content, reasoning)
 
 
+@pytest.mark.parametrize(
+    ("message", "thoughts"),
+    [
+        ({"reasoning_content": "", "reasoning": "3\n1\n2"}, "3\n1\n2"),
+        ({"reasoning_content": " \n", "reasoning": "3"}, "3"),
+        ({"reasoning_content": "a", "reasoning": "b"}, "a"),
+        ({"reasoning_content": None, "reasoning": 5}, ""),
+    ],
+)
+def test_of_two_reasoning_fields_the_first_that_is_not_blank_counts(message, thoughts):
+    assert read_envelope(body({"content": "", **message})).reasoning == thoughts
+
+
+def test_a_blank_piece_of_streamed_thoughts_is_kept():
+    pieces = [{"choices": [{"delta": {"reasoning": text}}]} for text in ("a", " ", "b")]
+    assert read_envelope(stream(*pieces)).reasoning == "a b"
+
+
 @pytest.mark.parametrize("wrapped", [b"\xef\xbb\xbf%b", b"\n\n  %b  \n", b"\r\n%b"])
 def test_bom_and_white_space_around_the_json_are_ignored(wrapped):
     assert read_envelope(wrapped % body({"content": "a"})).content == "a"
