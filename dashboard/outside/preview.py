@@ -368,8 +368,8 @@ async def external_answer(settings: Any, shown: Scene, n: int) -> dict[str, Any]
     unknown = [item_id for item_id, index in zip(ids, found, strict=True) if index < 0]
     known = [item_id for item_id, index in zip(ids, found, strict=True) if index >= 0]
     return trace.shown() | {
-        "ids": ids,
+        "ids": masked(ids, outside.hidden),
         "items": [{"item_id": i, "title": t} for i, t in zip(known, titles, strict=True)],
-        "unknown_ids": unknown,
+        "unknown_ids": masked(unknown, outside.hidden),
         "problems": problems,
     }

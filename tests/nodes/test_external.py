@@ -100,6 +100,31 @@ def test_a_secret_is_never_told_however_the_other_side_spells_it(run_chain, serv
         assert spelling not in everything
 
 
+@pytest.mark.parametrize("ids", [["c", TOKEN], [TOKEN, f"x{TOKEN}"]], ids=["one of two", "all"])
+def test_ids_that_repeat_a_secret_are_told_without_it(run_chain, server, caplog, ids):
+    settings = {"url": server.script("/ids", json_reply(ids)), "headers": "X-Key: {{ secrets.SHOP }}"}
+    world = World(SHOP=TOKEN)
+    with caplog.at_level("DEBUG"):
+        found, run, said = run_chain([("external", settings)], services=world)
+    assert found == [item_id for item_id in ids if item_id == "c"]
+    details = outcome(said)["details"]
+    assert details["unknown_ids"] == [item_id.replace(TOKEN, "[hidden]") for item_id in ids if item_id != "c"]
+    everything = json.dumps(said) + repr(run) + repr(world.log) + repr(world.log[0].details) + caplog.text
+    assert TOKEN not in everything
+
+
+@pytest.mark.parametrize("filler", ["", "x" * 70])
+def test_an_answer_that_is_cut_to_be_shown_shows_no_half_of_a_secret(run_chain, server, caplog, filler):
+    url = server.script("/ids", status(200, filler + TOKEN * 9))
+    settings = {"url": url, "headers": "X-Key: {{ secrets.SHOP }}"}
+    world = World(SHOP=TOKEN)
+    with caplog.at_level("DEBUG"):
+        _, run, said = run_chain([("external", settings)], services=world)
+    assert "The answer is not JSON but begins with" in outcome(said)["message"]
+    everything = json.dumps(said) + repr(run) + repr(world.log) + repr(world.log[0].details) + caplog.text
+    assert TOKEN[:6] not in everything
+
+
 def test_masking_knows_the_spellings_of_urls_and_json():
     told = [TOKEN, json.dumps(TOKEN), "q=tok%2F%22en%22%201234", {"a": (TOKEN,)}, 3]
     assert masked(told, [TOKEN]) == ["[hidden]", '"[hidden]"', "q=[hidden]", {"a": ["[hidden]"]}, 3]

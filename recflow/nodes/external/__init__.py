@@ -22,7 +22,7 @@ from recflow.engine.values import Candidates, UserContext, drop_step, places
 from recflow.errors import NoUsableAnswer, RecflowError, UnknownItem
 from recflow.nodes.external import requests, scripts
 from recflow.nodes.external.question import Question, Trace
-from recflow.nodes.outside import Asked, outside_of
+from recflow.nodes.outside import Asked, masked, outside_of
 from recflow.nodes.proposing import barred_items, known_items
 from recflow.nodes.records import history_records, user_record
 
@@ -67,13 +67,14 @@ async def run(ctx: RunContext, user: UserContext, settings: Settings) -> Candida
     try:
         ids = await mode.ids_of(question, settings, outside, trace, in_thread=ctx.in_thread)
     except RecflowError as error:
-        outside.record(_asked(ctx, user, trace, error))
+        message = masked(error.message, outside.hidden)
+        outside.record(_asked(ctx, user, trace, error, message))
         raise NoUsableAnswer(
-            error.message,
+            message,
             details=trace.shown(),
             field=getattr(error, "field", None),
             kind=getattr(error, "kind", "script"),
-        ) from error
+        ) from None  # its text may repeat a secret, and logs tell causes
     outside.record(_asked(ctx, user, trace, None))
     return _proposed(ctx, user, ids, trace)
 
@@ -84,10 +85,12 @@ def _proposed(ctx: RunContext, user: UserContext, ids: list[str], trace: Trace) 
     try:
         items, unknown = known_items(ids, ctx)
     except UnknownItem as error:
-        warnings.append(error.message)
+        warnings.append(masked(error.message, trace.secrets))
         items, unknown = np.zeros(0, np.int32), tuple(ids)
+    # Ids are looked up as they came; of one that nobody knows, a secret is told no more than of the others.
+    unknown = tuple(masked(unknown, trace.secrets))
     drops = [drop_step(ctx.source, [], "unknown", unknown_ids=unknown)] if unknown else []
-    details = trace.shown() | {"ids": ids, "unknown_ids": list(unknown)}
+    details = trace.shown() | {"ids": masked(ids, trace.secrets), "unknown_ids": list(unknown)}
     # The answer is an order without scores; 1/rank lets it take part in a weighted merge.
     found = Candidates.proposed(
         ctx.source, items, 1.0 / places(len(items)), drops=drops, warnings=warnings, details=details
@@ -97,7 +100,9 @@ def _proposed(ctx: RunContext, user: UserContext, ids: list[str], trace: Trace) 
     return found.cut(ctx.source, ctx.pool_size)
 
 
-def _asked(ctx: RunContext, user: UserContext, trace: Trace, error: RecflowError | None) -> Asked:
+def _asked(
+    ctx: RunContext, user: UserContext, trace: Trace, error: RecflowError | None, message: str = ""
+) -> Asked:
     return Asked(
         flow=ctx.flow_name,
         node_id=ctx.node_id,
@@ -108,7 +113,7 @@ def _asked(ctx: RunContext, user: UserContext, trace: Trace, error: RecflowError
         user_id=user.user_id,
         status="ok" if error is None else "failed",
         reason="" if error is None else getattr(error, "kind", "script"),
-        message="" if error is None else error.message,
+        message=message,
         n_calls=len(trace.exchanges),
         statuses=tuple(entry["status"] or 0 for entry in trace.exchanges),
         ms=sum(entry.get("ms", 0.0) for entry in trace.exchanges),

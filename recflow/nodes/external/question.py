@@ -112,13 +112,14 @@ class Trace:
             "method": request.method,
             "url": request.url,
             "headers": [list(pair) for pair in request.headers],
-            "body": request.body.decode("utf-8", "replace")[:BODY_HEAD],
+            "body": request.body.decode("utf-8", "replace"),
             "status": None,
             "response_headers": [],
             "response_body": "",
             "problem": "",
         }
         noted = masked(noted, self.secrets)
+        noted["body"] = noted["body"][:BODY_HEAD]  # half a secret could not be found any more
         self.exchanges.append(noted)
         began = perf_counter()
         try:

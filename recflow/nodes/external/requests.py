@@ -27,6 +27,7 @@ from recflow.nodes.records import FEEDBACK_FIELDS, USER_FIELDS
 from recflow.outbound.call import EndpointPolicy, call
 from recflow.outbound.client import Guard
 from recflow.outbound.messages import Answer, Request
+from recflow.outbound.redact import hide
 from recflow.sandbox import templates
 from recflow.sandbox.workers import Limits
 
@@ -157,7 +158,7 @@ async def ids_of(
     if left_s <= 0:
         raise _late(settings)
     answer = await trace.send(exchange or _called_as(settings), request, replace(guard, total_s=left_s))
-    return await in_thread(_read, settings, answer)
+    return await in_thread(_read, settings, answer, outside.hidden)
 
 
 def _called_as(settings: RequestSettings) -> Exchange:
@@ -213,13 +214,13 @@ def _request(settings: RequestSettings, question: Question, secrets: Secrets, to
     return Request(url.strip(), settings.method, tuple(headers), body, secrets.values)
 
 
-def _read(settings: RequestSettings, answer: Answer) -> list[str]:
+def _read(settings: RequestSettings, answer: Answer, hidden: tuple[str, ...]) -> list[str]:
     if not 200 <= answer.status <= 299:
         raise NoUsableAnswer(f"The answer has status {answer.status}", status=answer.status)
     try:
         document = json.loads(answer.body.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        head = " ".join(answer.text[:80].split()) or "nothing"
+        head = " ".join(hide(answer.text, hidden)[:80].split()) or "nothing"
         raise NoUsableAnswer(f"The answer is not JSON but begins with {head!r}") from error
     try:
         return ids_at(settings.ids, document)
