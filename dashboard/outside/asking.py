@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import replace
 from time import perf_counter
 
 from dashboard.errors import BadRequest
@@ -13,8 +14,10 @@ from dashboard.outside.preview import patient
 from recflow.errors import ServiceError
 from recflow.llm.chat import ChatOptions, ChatResult, Message, chat, estimate_tokens
 from recflow.llm.endpoint import Endpoint
+from recflow.llm.envelope import without_secrets
 from recflow.nodes.outside import DEFAULT_ENDPOINT, Asked, Outside
 from recflow.outbound.call import Attempt
+from recflow.outbound.redact import PieceHider
 
 #: Room for the answer, which is booked before the call.
 MAX_OUTPUT_TOKENS = 4_096
@@ -30,7 +33,7 @@ async def answer(
     model: str = "",
     on_text: Callable[[str], None] | None = None,
 ) -> ChatResult:
-    """The answer of the default endpoint, within today's budget.
+    """The answer of the default endpoint, within today's budget; a key or secret in it is hidden.
 
     Args:
         options: with ``max_output_tokens``, which is what the answer is booked with.
@@ -53,10 +56,16 @@ async def answer(
     budget = budget_of_today(found.limits)
     budget.reserve(booked, cost)
     heard: list[str] = []
+    secrets = Outside(endpoints=found.endpoints, secrets=found.secrets).hidden
+    hider = PieceHider(secrets)
 
     def hear(text: str) -> None:
         heard.append(text)
-        on_text(text)
+        tell(hider.feed(text))
+
+    def tell(text: str) -> None:
+        if text:
+            on_text(text)
 
     began = perf_counter()
     failure: BaseException | None = None
@@ -65,6 +74,9 @@ async def answer(
         result = await chat(endpoint, messages, options, on_text=hear if on_text is not None else None)
         attempts = result.attempts
         used = (result.prompt_tokens + asked * (len(attempts) - 1), result.completion_tokens)
+        if on_text is not None:
+            tell(hider.rest())
+        result = replace(result, completion=without_secrets(result.completion, secrets))
     except BaseException as error:
         failure = error
         # What was sent is paid for, and so is what was said before it broke off or nobody listened any more.

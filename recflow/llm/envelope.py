@@ -7,13 +7,13 @@ usage may be missing or wrong, errors come with status 200, and some gateways st
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from recflow.errors import ReplyUnreadable, ServiceError
 from recflow.outbound.error_bodies import error_within, first_choice, index_of
 from recflow.outbound.events import documents_of_events, is_done, is_event_stream
-from recflow.outbound.redact import redact, shown
+from recflow.outbound.redact import hide, redact, shown
 from recflow.outbound.retry import classify_told
 
 _SHOWN = 500
@@ -101,6 +101,13 @@ def read_envelope(body: bytes, content_type: str = "", secrets: tuple[str, ...] 
         model=_text_or_none(document.get("model")) or "",
         fingerprint=_text_or_none(document.get("system_fingerprint")) or "",
     )
+
+
+def without_secrets(completion: Completion, secrets: Iterable[str]) -> Completion:
+    """The same with every secret hidden, should the service repeat one."""
+    texts = ("content", "reasoning", "finish_reason", "refusal", "model", "fingerprint")
+    found = {name: text for name in texts if (text := getattr(completion, name))}
+    return replace(completion, **{name: hide(text, secrets) for name, text in found.items()})
 
 
 def _unreadable(sentence: str, kind: str, text: str, secrets: tuple[str, ...]) -> ReplyUnreadable:

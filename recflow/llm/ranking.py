@@ -19,7 +19,7 @@ from recflow.llm.aggregation import agreement, borda, window_starts
 from recflow.llm.budget import Budget
 from recflow.llm.chat import ChatOptions, ChatResult, build_payload, chat, estimate_tokens
 from recflow.llm.endpoint import Endpoint
-from recflow.llm.envelope import Completion, Usage
+from recflow.llm.envelope import Completion, Usage, without_secrets
 from recflow.llm.outcome import CallRecord, LlmRanking, distinct, ranking_of
 from recflow.llm.paid import PaidAnswers
 from recflow.llm.prompts import Prompt, PromptTemplate, build_messages
@@ -27,6 +27,7 @@ from recflow.llm.records import Record
 from recflow.llm.replies import PARSER_VERSION, Reading, read_completion
 from recflow.llm.settings import LlmSettings
 from recflow.outbound.call import Timing
+from recflow.outbound.redact import hide
 
 #: Share of the refused prompt's tokens that the shorter one may have.
 _SHRINK_TO = 0.6
@@ -140,6 +141,7 @@ class _Session:
         )
         kept = self.paid.find(asked, _completion)
         if kept is not None:
+            kept = self._hidden(kept, prompt)
             reading = self._read(kept, prompt)
             usage = kept.usage
             self.calls.append(
@@ -168,10 +170,11 @@ class _Session:
                 )
             )
             raise
-        reading = self._read(result.completion, prompt)
+        completion = self._hidden(result.completion, prompt)
+        reading = self._read(completion, prompt)
         self.calls.append(
             replace(
-                _answered(record, result.completion, reading),
+                _answered(record, completion, reading),
                 parameters=dict(result.sent),
                 tokens_in=result.prompt_tokens,
                 tokens_out=result.completion_tokens,
@@ -216,6 +219,15 @@ class _Session:
 
     def _read(self, completion: Completion, prompt: Prompt) -> Reading:
         return read_completion(completion, prompt.names, aliases=prompt.aliases)
+
+    def _hidden(self, completion: Completion, prompt: Prompt) -> Completion:
+        """Without the key, should the service repeat it: of what is cut when it is read, half a key would be
+        left to see. A key that stands in the names of candidates is no secret, and hiding it would spoil
+        them."""
+        secrets = self.endpoint.secrets
+        if any(hide(name, secrets) != name for name in prompt.names):
+            return completion
+        return without_secrets(completion, secrets)
 
     def _cost(self, result: ChatResult, wasted_tokens: int = 0) -> float | None:
         price = self.endpoint.price

@@ -23,6 +23,7 @@ from recflow.llm.endpoint import Endpoint, capabilities_of, remember_refusal
 from recflow.llm.envelope import token_count
 from recflow.outbound.call import Attempt, Timing, call
 from recflow.outbound.messages import Answer, Request
+from recflow.outbound.redact import hide, redact
 from recflow.outbound.retry import Decision, Hint
 
 #: Capability under which the largest accepted batch of an endpoint is remembered.
@@ -172,7 +173,7 @@ async def rerank(
         payload = {name: value for name, value in payload.items() if name != decision.parameter}
         return replace(request, body=orjson.dumps(payload))
 
-    secrets = (endpoint.key,) if endpoint.key else ()
+    secrets = endpoint.secrets
     request = Request.json(rerank_url(endpoint, profile), payload, endpoint.headers, secrets=secrets)
     estimate = sum(map(estimate_tokens, documents)) + estimate_tokens(query) * len(documents)
     try:
@@ -189,11 +190,11 @@ async def rerank(
         if error.kind == "batch_too_large":
             raise BatchTooLarge(error, stated_limit) from error
         raise
-    scores, tokens = read_scores(called.answer.body, len(documents))
+    scores, tokens = read_scores(called.answer.body, len(documents), secrets)
     sent = {
         name: value for name, value in payload.items() if name in ("model", "top_n", "truncate", "parameters")
     }
-    return RerankAnswer(scores, tokens, called.answer.text[:4000], tuple(attempts), sent)
+    return RerankAnswer(scores, tokens, hide(called.answer.text, secrets)[:4000], tuple(attempts), sent)
 
 
 def rerank_payload(
@@ -207,8 +208,13 @@ def rerank_payload(
     return payload
 
 
-def read_scores(body: bytes, n_documents: int) -> tuple[tuple[float | None, ...], int | None]:
+def read_scores(
+    body: bytes, n_documents: int, secrets: tuple[str, ...] = ()
+) -> tuple[tuple[float | None, ...], int | None]:
     """(n,) scores and the tokens used, out of an answer of any known shape.
+
+    Args:
+        secrets: texts that no error may show.
 
     Raises:
         ReplyUnreadable: there is no list of results in it.
@@ -223,7 +229,7 @@ def read_scores(body: bytes, n_documents: int) -> tuple[tuple[float | None, ...]
             "The answer holds no list of scores.",
             kind="no_scores",
             status=200,
-            raw=body[:_SHOWN].decode("utf-8", "replace"),
+            raw=redact(body.decode("utf-8", "replace"), secrets)[:_SHOWN],
         )
     scores: list[float | None] = [None] * n_documents
     seen: set[int] = set()

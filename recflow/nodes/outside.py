@@ -7,18 +7,16 @@ they are kept.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
 
 from recflow.engine.context import RunContext, RunRequest
 from recflow.errors import NoUsableAnswer
 from recflow.llm.budget import Budget
 from recflow.llm.endpoint import Endpoint
 from recflow.outbound.addresses import PUBLIC_ONLY, AddressPolicy
-from recflow.outbound.redact import HIDDEN
+from recflow.outbound.redact import hide
 
 #: Name of the endpoint that a node asks unless it says otherwise.
 DEFAULT_ENDPOINT = "default"
@@ -141,28 +139,15 @@ def endpoint_problem(name: str, endpoints: Mapping[str, Endpoint]) -> str:
 
 def masked(value: Any, secrets: Iterable[str]) -> Any:
     """A JSON-like value in which no secret can be read, however it was spelled on the way."""
-    spellings = sorted({s for secret in secrets if secret for s in _spellings(secret)}, key=len, reverse=True)
-    return _masked(value, spellings) if spellings else value
+    known = tuple(secrets)
+    return _masked(value, known) if any(known) else value
 
 
-def _spellings(secret: str) -> set[str]:
-    """As it is, as it stands in a URL, and as it stands inside JSON."""
-    return {
-        secret,
-        quote(secret, safe=""),
-        quote(secret),
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-    }
-
-
-def _masked(value: Any, spellings: list[str]) -> Any:
+def _masked(value: Any, secrets: tuple[str, ...]) -> Any:
     if isinstance(value, str):
-        for spelling in spellings:
-            value = value.replace(spelling, HIDDEN)
-        return value
+        return hide(value, secrets)
     if isinstance(value, Mapping):
-        return {_masked(key, spellings): _masked(entry, spellings) for key, entry in value.items()}
+        return {_masked(key, secrets): _masked(entry, secrets) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_masked(entry, spellings) for entry in value]
+        return [_masked(entry, secrets) for entry in value]
     return value

@@ -307,7 +307,7 @@ class _Call:
             status=outcome.status,
             ms=(now - sent_at) * 1000,
             waited_ms=(sent_at - self.last_end) * 1000,
-            request_id=_request_id(outcome),
+            request_id=self._request_id(outcome),
             detail=shown(decision.detail, secrets_of(self.request)),
             service_ms=outcome.service_ms if isinstance(outcome, Answer) else None,
         )
@@ -366,17 +366,17 @@ class _Call:
             "retry_after_s": self._asked(outcome, decision),
             "attempts": tries,
             "history": tuple(self.attempts),
-            "request_id": _request_id(outcome),
+            "request_id": self._request_id(outcome),
         }
         if isinstance(outcome, ServiceError):
             text = shown(str(outcome), secrets) + spent
             known = isinstance(outcome, ServiceTimeout | AddressRefused)
             return (type(outcome) if known else ServiceError)(text, **facts)
         said = shown(decision.detail, secrets)
-        text = f"{shown_url(outcome.url)} answered {outcome.status}. {decision.sentence}"
+        text = f"{redact(shown_url(outcome.url), secrets)} answered {outcome.status}. {decision.sentence}"
         text += (f": {said}" if said else ".") + spent
         if decision.kind in ("unreadable", "cut_reply"):
-            return ReplyUnreadable(text, raw=redact(outcome.text[:_RAW_CHARACTERS], secrets), **facts)
+            return ReplyUnreadable(text, raw=redact(outcome.text, secrets)[:_RAW_CHARACTERS], **facts)
         return ServiceError(text, **facts)
 
     def _asked(self, outcome: Answer | ServiceError, decision: Decision) -> float | None:
@@ -387,6 +387,12 @@ class _Call:
     def _reason(self, outcome: Answer | ServiceError, decision: Decision) -> str:
         status = f", status {outcome.status}" if outcome.status else ""
         return decision.sentence + status
+
+    def _request_id(self, outcome: Answer | ServiceError) -> str | None:
+        if isinstance(outcome, ServiceError):
+            return None
+        found = outcome.header("x-request-id") or outcome.header("request-id")
+        return shown(found, secrets_of(self.request)) if found else None
 
     def _longest_in_line(self) -> float:
         return self._left() if self.policy.patience_s is None else self.policy.patience_s
@@ -421,9 +427,3 @@ def _gate_of(policy: EndpointPolicy) -> Gate:
         for key in [known for known in _gates if known[0].is_closed()]:
             del _gates[key]
         return _gates.setdefault((loop, policy.name, policy.concurrency), Gate(policy.concurrency))
-
-
-def _request_id(outcome: Answer | ServiceError) -> str | None:
-    if isinstance(outcome, ServiceError):
-        return None
-    return outcome.header("x-request-id") or outcome.header("request-id")

@@ -213,7 +213,7 @@ def _in_ranked_order(
         items,
         scores,
         (*candidates.trail, *steps),
-        (*candidates.warnings, *_warnings(ranking)),
+        (*candidates.warnings, *_warnings(ranking, details)),
         details,
     )
 
@@ -226,11 +226,12 @@ def _dropped(details: Mapping[str, Any]) -> list[dict[str, str]]:
     return [token for call in details["calls"] for token in call["dropped"]]
 
 
-def _warnings(ranking: LlmRanking) -> list[str]:
-    warnings = [text for call in ranking.calls for text in call.warnings]
+def _warnings(ranking: LlmRanking, details: Mapping[str, Any]) -> list[str]:
+    """What the person at the editor has to know; as the details say it, where no key can be read."""
+    warnings = [text for call in details["calls"] for text in call["warnings"]]
     if ranking.status == "partial":
         left = ranking.origins.count("appended")
-        warnings.append(f"{left} of {len(ranking.order)} candidates were not ranked: {ranking.message}")
+        warnings.append(f"{left} of {len(ranking.order)} candidates were not ranked: {details['message']}")
     return list(dict.fromkeys(warnings))
 
 

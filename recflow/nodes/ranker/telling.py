@@ -27,7 +27,7 @@ def told(
     """Everything about a ranking as the node's panel shows it, after the log has heard of it."""
     ids = ctx.snapshot.items.ids.texts(candidates.items)
     titles = ctx.snapshot.titles(candidates.items)
-    details = masked(_details(ranking, ids, titles, named) | {"kind": kind}, outside.hidden)
+    details = _short(masked(_details(ranking, ids, titles, named) | {"kind": kind}, outside.hidden))
     outside.record(_asked(ctx, ranking, kind, named, details))
     return details
 
@@ -63,11 +63,11 @@ def _call(call: CallRecord, ids: list[str]) -> dict[str, Any]:
     reading = call.reading
     ranked = reading.order[: reading.n_ranked] if reading else ()
     return {
-        "messages": [{**message, "content": _cut(message["content"])} for message in call.sent],
+        "messages": [dict(message) for message in call.sent],
         "parameters": dict(call.parameters),
         "asked_about": [ids[place] for place in call.positions],
-        "answer": _cut(call.answer),
-        "reasoning": _cut(call.reasoning),
+        "answer": call.answer,
+        "reasoning": call.reasoning,
         "model": call.model,
         "finish_reason": call.finish_reason,
         "status": reading.status if reading else None,
@@ -91,6 +91,14 @@ def _call(call: CallRecord, ids: list[str]) -> dict[str, Any]:
         "problem": call.problem,
         "warnings": list(call.warnings),
     }
+
+
+def _short(details: dict[str, Any]) -> dict[str, Any]:
+    """The same with texts cut to what is shown; after secrets are hidden, as half a one cannot be found."""
+    for call in details["calls"]:
+        call |= {"answer": _cut(call["answer"]), "reasoning": _cut(call["reasoning"])}
+        call["messages"] = [message | {"content": _cut(message["content"])} for message in call["messages"]]
+    return details
 
 
 def _cut(text: str) -> str:
