@@ -2,8 +2,9 @@
 
 Questions of all splits go out together, so the endpoint never runs dry between two lines of the chart, and a
 few more are prepared than may be in flight, so that a free place is taken at once. A question that was asked
-before, in this run or in an interrupted one, is answered from what was kept. Nothing here knows which item is
-to be found: no answer is asked for again because of what it says.
+before, in this run or in an interrupted one, is answered from what was kept. While the endpoint is left alone
+because it failed, one question at a time tries it and the others wait. Nothing here knows which item is to be
+found: no answer is asked for again because of what it says.
 """
 
 from __future__ import annotations
@@ -11,17 +12,25 @@ from __future__ import annotations
 import asyncio
 import heapq
 import time
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from dashboard.evaluation.kept_answers import KeptAnswer, KeptAnswers
 from dashboard.evaluation.watching import Step, Watcher, run_watched
+from recflow.errors import ServiceError, ServiceRefused
 from recflow.evaluation.questions import Answer, FittedRanker, Question
 from recflow.evaluation.splits import TrainingFeedback
 
 #: Questions prepared beyond those in flight, as a share of them.
 _AHEAD = 0.5
+#: Times in a row that an endpoint which failed is tried again before the run ends.
+TRIES = 5
+#: Times that one question may fail on its way before the failure counts as its own, and not the endpoint's.
+_OWN_FAILURES = 3
+#: Seconds until the next look at an endpoint that somebody else is trying.
+_LOOK_AGAIN_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -46,7 +55,7 @@ class Asked:
     """How busy an endpoint was kept.
 
     Args:
-        calls: questions that went out.
+        calls: requests that went out; one question may take several.
         in_flight: that many could have been answered at the same time.
         seconds: from the first to the last.
         possible_seconds: the same for somebody who has the next question at hand whenever a place is free.
@@ -72,14 +81,32 @@ class Asked:
         }
 
 
+@dataclass(frozen=True)
+class Reply:
+    """What came back for one question.
+
+    Args:
+        answer: what counts unless the question is put again.
+        is_its_word: the model's word; a dead line is worth another call later.
+        seconds: that the service took for each call.
+        refused: why calls were not sent, or not sent again: the endpoint is left alone for a while.
+        is_final: then, waiting changes nothing, such as a key that is refused.
+    """
+
+    answer: KeptAnswer
+    is_its_word: bool
+    seconds: tuple[float, ...] = ()
+    refused: ServiceError | None = None
+    is_final: bool = False
+
+
 class Asker(Protocol):
     """One way to ask: which words, which model."""
 
     def key(self, question: Question) -> str:
         """A digest of all that is shown and of how it is asked."""
 
-    async def ask(self, question: Question) -> tuple[KeptAnswer, bool]:
-        """The answer, and whether it is the model's word: a dead line is worth another call later."""
+    async def ask(self, question: Question) -> Reply: ...
 
     async def estimate(self, question: Question) -> tuple[int, float | None]:
         """Tokens and money for one question."""
@@ -154,6 +181,9 @@ class AskedRanker:
         Args:
             questions: of any number of splits.
             watcher: hears how many are done; when it stops, what is in flight is cancelled.
+
+        Raises:
+            ServiceRefused: the endpoint failed and did not recover; what was answered is kept.
         """
         missing = self._missing(questions)
         if not missing:
@@ -161,8 +191,8 @@ class AskedRanker:
         began = time.perf_counter()
         took = run_watched(lambda say: self._ask(missing, say), watcher)
         seconds = time.perf_counter() - began
-        in_flight = min(self._in_flight, len(missing))
-        return Asked(len(missing), in_flight, seconds, makespan(took, in_flight))
+        in_flight = min(self._in_flight, len(took))
+        return Asked(len(took), in_flight, seconds, makespan(took, in_flight) if took else 0.0)
 
     def _missing(self, questions: Sequence[Question]) -> dict[str, Question]:
         by_key = {self._asker.key(question): question for question in questions}
@@ -170,25 +200,104 @@ class AskedRanker:
 
     async def _ask(self, questions: Mapping[str, Question], say: Callable[[Step], None]) -> list[float]:
         """Seconds that the service took for each call, in the order in which they ended."""
-        waiting = iter(questions.items())
-        took: list[float] = []
-        say(Step(0.0, f"asked 0 of {len(questions):,}"))
-
-        async def work() -> None:
-            for key, question in waiting:
-                answer, is_its_word = await self._asker.ask(question)
-                self._kept.add(key, answer, in_file=is_its_word)
-                took.append(answer.usage.get("seconds", 0.0))
-                say(Step(len(took) / len(questions), f"asked {len(took):,} of {len(questions):,}"))
-
+        asking = _Asking(self._asker, self._kept, len(questions), deque(questions.items()), say)
         workers = min(len(questions), max(1, round(self._in_flight * (1 + _AHEAD))))
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(workers):
-                    group.create_task(work())
+                    group.create_task(asking.work())
         except BaseExceptionGroup as several:
             raise several.exceptions[0] from None
-        return took
+        return asking.took
+
+
+@dataclass(eq=False)
+class _Asking:
+    """Questions under way.
+
+    Args:
+        total: questions in all.
+        waiting: not asked yet, or to be asked again.
+        took: seconds of each call.
+        done: questions with an answer.
+        tries: since the last answer, of an endpoint that failed.
+        failures: question -> times that its own calls failed until the endpoint was left alone.
+        way: clear while one worker tries the endpoint and the others wait.
+    """
+
+    asker: Asker
+    kept: KeptAnswers
+    total: int
+    waiting: deque[tuple[str, Question]]
+    say: Callable[[Step], None]
+    took: list[float] = field(default_factory=list)
+    done: int = 0
+    tries: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+    way: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.way.set()
+        self._tell()
+
+    async def work(self) -> None:
+        """One question after the other."""
+        while self.waiting:
+            refused = await self._next()
+            if refused is not None and self.way.is_set():
+                self.way.clear()
+                await self._until_let_through(refused)
+                self.way.set()
+            await self.way.wait()
+
+    async def _next(self) -> ServiceError | None:
+        """Ask the next question; why it was put back, if it was."""
+        key, question = self.waiting.popleft()
+        reply = await self.asker.ask(question)
+        self.took += reply.seconds
+        if reply.is_its_word:
+            self.tries = 0
+        if reply.refused is not None:
+            if reply.is_final:
+                self.waiting.append((key, question))
+                raise self._given_up(reply.refused)
+            self.failures[key] += bool(reply.seconds)
+            if self.failures[key] < _OWN_FAILURES:
+                self.waiting.append((key, question))
+                return reply.refused
+        self.kept.add(key, reply.answer, in_file=reply.is_its_word)
+        self.done += 1
+        self._tell()
+        return reply.refused
+
+    async def _until_let_through(self, refused: ServiceError | None) -> None:
+        """Wait for the endpoint's next try, and ask one question, until that is not refused.
+
+        Raises:
+            ServiceRefused: it was, time and again.
+        """
+        while refused is not None and self.waiting:
+            wait_s = refused.retry_after_s or 0.0
+            if wait_s:  # else another call of this process is trying it just now
+                self.tries += 1
+                if self.tries > TRIES:
+                    raise self._given_up(refused)
+            self._tell(f"; the endpoint failed, the next try is in {wait_s or _LOOK_AGAIN_S:.0f} s")
+            await asyncio.sleep(wait_s or _LOOK_AGAIN_S)
+            refused = await self._next()
+
+    def _given_up(self, refused: ServiceError) -> ServiceRefused:
+        left = self.total - self.done
+        return ServiceRefused(
+            f"The endpoint does not answer. {refused} {left:,} of {self.total:,} questions were not asked, "
+            "or in vain. What was answered is kept, so starting again goes on from there.",
+            kind="circuit_open",
+            retryable=True,
+            attempts=0,
+        )
+
+    def _tell(self, more: str = "") -> None:
+        self.say(Step(self.done / self.total, f"asked {self.done:,} of {self.total:,}{more}"))
 
 
 def makespan(seconds: Iterable[float], places: int) -> float:

@@ -128,10 +128,11 @@ class Entrants:
         return self._asked(ChatAsker(**self._shown(endpoint), **how))
 
     def _shown(self, endpoint: Endpoint) -> dict[str, Any]:
-        """What every asker is given; an endpoint without a width of its own gets ours. Thousands of questions
-        stand in one line, so a call's deadline begins at its head."""
+        """What every asker is given; an endpoint without a width of its own, or with a wider one, gets ours.
+        Thousands of questions stand in one line, so a call's deadline begins at its head."""
         policy = endpoint.call_policy
-        wide = replace(policy, concurrency=policy.concurrency or self.in_flight, patience_s=PATIENCE_S)
+        width = min(policy.concurrency or self.in_flight, self.in_flight)
+        wide = replace(policy, concurrency=width, patience_s=PATIENCE_S)
         rules = self.measured.rules.positive
         return {
             "endpoint": replace(endpoint, policy=wide),
@@ -142,8 +143,7 @@ class Entrants:
 
     def _asked(self, asker: ChatAsker | RerankAsker) -> AskedRanker:
         file = self.answers / f"{asker.settings_key}.jsonl" if self.answers else None
-        width = asker.endpoint.call_policy.concurrency
-        return AskedRanker(asker, KeptAnswers(file), min(width, self.in_flight))
+        return AskedRanker(asker, KeptAnswers(file), asker.endpoint.call_policy.concurrency)
 
 
 def contestants_of(names: Sequence[str], flows: Sequence[str], entrants: Entrants) -> list[Contestant]:

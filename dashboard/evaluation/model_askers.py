@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 import numpy as np
 import orjson
 
+from dashboard.evaluation.asking import Reply
 from dashboard.evaluation.kept_answers import KeptAnswer
 from recflow.configuration import OpenAISection
 from recflow.data.snapshot import Snapshot
-from recflow.errors import ServiceError
+from recflow.errors import ServiceError, ServiceRefused
 from recflow.evaluation.questions import Question
 from recflow.llm.budget import Budget
 from recflow.llm.chat import estimate_tokens
@@ -32,6 +33,7 @@ from recflow.outbound.addresses import AddressPolicy
 from recflow.outbound.call import Attempt, EndpointPolicy
 from recflow.outbound.client import Guard
 from recflow.outbound.rate import Rate
+from recflow.outbound.retry import RULES
 
 #: What is asked of the configured model: all candidates in one call, and every shot of the chart is shown.
 LLM_SETTINGS = LlmSettings(most_in_one_call=1000, history_limit=50)
@@ -107,9 +109,17 @@ class _RecordsAsker(ABC):
         shown = orjson.dumps(self._told(question), option=orjson.OPT_SORT_KEYS)
         return hashlib.blake2b(shown + self.settings_key.encode(), digest_size=16).hexdigest()
 
-    async def ask(self, question: Question) -> tuple[KeptAnswer, bool]:
+    async def ask(self, question: Question) -> Reply:
         ranking = await self._rank(self._told(question))
-        return _kept(ranking), not isinstance(ranking.error, ServiceError)
+        error = ranking.error if isinstance(ranking.error, ServiceError) else None
+        is_final = error is not None and error.kind in RULES and RULES[error.kind].opens_circuit
+        return Reply(
+            _kept(ranking),
+            is_its_word=error is None,
+            seconds=tuple(_seconds(attempt) for call in ranking.calls for attempt in call.attempts),
+            refused=error if is_final else _open_circuit(error),
+            is_final=is_final,
+        )
 
     def remarking(self, remark: str) -> Self:
         return replace(self, remark=remark)
@@ -204,19 +214,24 @@ class RerankAsker(_RecordsAsker):
         return tokens, self.endpoint.price.of(tokens, 0) if self.endpoint.price else None
 
 
+def _open_circuit(error: ServiceError | None) -> ServiceRefused | None:
+    """The refusal that an error is, or that kept it from being tried again."""
+    return next((one for one in (error, error and error.__cause__) if isinstance(one, ServiceRefused)), None)
+
+
 def _kept(ranking: LlmRanking) -> KeptAnswer:
     order = tuple(place for place in ranking.order if ranking.origins[place] == "ranked")
     usage: dict[str, float] = {
         "calls": len(ranking.calls),
         "prompt_tokens": sum(call.tokens_in for call in ranking.calls),
         "completion_tokens": sum(call.tokens_out for call in ranking.calls),
-        "seconds": sum(_ms(attempt) for call in ranking.calls for attempt in call.attempts) / 1000,
+        "seconds": sum(_seconds(attempt) for call in ranking.calls for attempt in call.attempts),
     }
     if ranking.cost is not None:
         usage["cost"] = ranking.cost
     return KeptAnswer(order, ranking.status, ranking.message or ranking.reason, usage)
 
 
-def _ms(attempt: Attempt) -> float:
+def _seconds(attempt: Attempt) -> float:
     """What the service took: with many calls under way, answers lie there a while until they are read."""
-    return attempt.ms if attempt.service_ms is None else attempt.service_ms
+    return (attempt.ms if attempt.service_ms is None else attempt.service_ms) / 1000

@@ -204,6 +204,13 @@ def test_a_question_may_stand_in_line_for_longer_than_a_call_may_take(measured, 
     assert row_of(report, "llm")["failed_rate"] == 0.0
 
 
+def test_no_more_calls_are_in_flight_than_were_asked_for_however_wide_the_endpoint_is(measured):
+    (contestant,) = contestants_of(
+        ("llm",), (), Entrants(measured, endpoint=endpoint("http://h/v1"), in_flight=3)
+    )
+    assert contestant.ranker._asker.endpoint.call_policy.concurrency == 3
+
+
 def test_what_was_possible_is_each_call_in_the_first_free_place():
     # two places: 3 and 1, then 1 after the 1, then 4 after that (at 2), so all are done at 6
     assert makespan([3.0, 1.0, 1.0, 4.0], 2) == 6.0
@@ -352,6 +359,17 @@ class TestCommand:
         call_command("bench_llm", stdout=said, yes=True, **chosen)
         assert counted.asked == N_USERS
         assert "of the endpoint's own throughput" in said.getvalue()
+
+    def test_an_endpoint_that_refuses_the_key_is_an_error_and_no_report(
+        self, movielens, model, tmp_path, monkeypatch
+    ):
+        monkeypatch.setattr("dashboard.management.commands.bench_llm.ANSWERS", tmp_path / "answers")
+        config = tmp_path / "config.toml"
+        config.write_text(f'[openai]\nbase_url = "{model[1]}"\nchat_completion_model = "fail-401"\n')
+        chosen = {"config": config, "data": str(movielens), "rankers": ["llm"], "json": tmp_path / "r.json"}
+        with pytest.raises(CommandError, match="12 of 12 questions were not asked"):
+            call_command("bench_llm", yes=True, **chosen)
+        assert not (tmp_path / "r.json").exists()
 
     def test_what_is_no_data_set_is_one_sentence(self):
         with pytest.raises(CommandError, match="There is no data set 'nowhere'"):
