@@ -223,7 +223,10 @@ def test_similarity_by_itself_takes_no_column_and_auto_becomes_it():
     for name in ("a", "b"):
         settings = node(document, f"user-to-user-{name}")["settings"]
         assert settings == {"similarity": "items", "column": ""}
-    assert notes == ["user-to-user/b is of type auto; here it goes by items, not by labels too"]
+    assert notes == [
+        "column of user-to-user/a is left out: similarity by items looks at none",
+        "user-to-user/b is of type auto; here it goes by items, not by labels too",
+    ]
 
 
 def test_a_chat_prompt_asks_as_gorse_does():
@@ -278,6 +281,15 @@ def test_no_key_of_a_service_reaches_the_document():
         ("[recommend", "The configuration is not TOML"),
         ("recommend = 3", r"\[recommend\] must be a section of the configuration, got 3"),
         ("[recommend]\nexternal = 3", r"\[\[recommend.external\]\] must be a list of sections, got 3"),
+        (
+            '[Recommend]\ncache_size = 7\n[recommend.ranker]\ntype = "fm"\n',
+            "Recommend and recommend are the same to Gorse",
+        ),
+        (
+            "[recommend.ranker]\npatience = 1\n[recommend.Ranker]\npatience = 2\n",
+            r"recommend\.ranker and recommend\.Ranker are the same",
+        ),
+        (EXTERNAL.format("x") + 'Script = "[1]"', r"recommend\.external\.script and .*\.Script are the same"),
     ],
 )
 def test_what_is_no_configuration_is_one_error(text, message):

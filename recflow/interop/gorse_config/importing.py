@@ -53,18 +53,40 @@ def recommend_section(toml_text: str) -> dict[str, Any]:
     """``[recommend]`` as plain values, its keys as they are written.
 
     Raises:
-        BadRecord: it is no TOML, or ``recommend`` is no section.
+        BadRecord: it is no TOML, ``recommend`` is no section, or two keys differ in case only.
     """
     try:
         whole = tomlkit.parse(toml_text).unwrap()
     except (TOMLKitError, ValueError) as error:
         raise BadRecord(f"The configuration is not TOML: {error}") from error
-    for name, section in whole.items():
-        if name.lower() == "recommend":
-            if not isinstance(section, dict):
-                raise BadRecord(f"[recommend] must be a section of the configuration, got {section!r:.64}")
-            return section
+    found = {name: section for name, section in whole.items() if name.lower() == "recommend"}
+    _refuse_twins(found, "")
+    for section in found.values():
+        if not isinstance(section, dict):
+            raise BadRecord(f"[recommend] must be a section of the configuration, got {section!r:.64}")
+        return section
     return {}
+
+
+def _refuse_twins(value: Any, path: str) -> None:
+    """Of two keys that are one to Gorse, nobody can tell which counts.
+
+    Raises:
+        BadRecord: there are two.
+    """
+    if isinstance(value, dict):
+        spellings: dict[str, str] = {}
+        for name, below in value.items():
+            twin = spellings.setdefault(name.lower(), name)
+            if twin != name:
+                raise BadRecord(
+                    f"{path}{twin} and {path}{name} are the same to Gorse, which reads keys in any case: "
+                    "write them as one"
+                )
+            _refuse_twins(below, f"{path}{name}.")
+    elif isinstance(value, list):
+        for part in value:
+            _refuse_twins(part, path)
 
 
 @dataclass
@@ -211,6 +233,10 @@ def _add_recommenders(kind: str, recommend: Mapping[str, Any], drawing: Drawing)
             settings["similarity"] = OWN_SIMILARITY[kind]
             drawing.notes.append(
                 f"{kind}/{given} is of type auto; here it goes by {OWN_SIMILARITY[kind]}, not by labels too"
+            )
+        if settings.get("similarity") == OWN_SIMILARITY.get(kind, " ") and settings["column"]:
+            drawing.notes.append(
+                f"column of {kind}/{given} is left out: similarity by {settings['similarity']} looks at none"
             )
         reasons = list(_adapted(kind, given, settings))
         taken = {node["name"] for node in drawing.nodes if node["type"] == kind}
