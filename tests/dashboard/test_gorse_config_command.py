@@ -84,6 +84,16 @@ class TestCommand:
         run(capsys, "import-config", str(WHOLE), "--keep-settings", "--activate")
         assert activation.active_version().flow.name == "From config.toml"
 
+    def test_every_problem_that_keeps_a_flow_from_being_activated_is_printed(self, tmp_path):
+        file = tmp_path / "config.toml"
+        file.write_text("[recommend]\ncache_size = -1\ncontext_size = -2\nactive_user_ttl = -3\n")
+        with pytest.raises(CommandError, match="nothing was kept") as refused:
+            call_command("gorse", "import-config", str(file), "--keep-settings", "--activate")
+        _, *problems = str(refused.value).splitlines()
+        for name in ("cache_size", "context_size", "active_user_ttl_days"):
+            assert any(name in problem for problem in problems)
+        assert not Flow.objects.exists()
+
     def test_keys_of_services_are_not_in_the_flow_and_the_kept_file_is_private(self, capsys):
         run(capsys, "import-config", str(WHOLE), "--keep-settings")
         flow = Flow.objects.get()

@@ -10,6 +10,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from dashboard import gorse_files
+from dashboard.errors import Blocked
 from recflow.configuration import PROJECT_FOLDER
 from recflow.errors import RecflowError
 
@@ -33,6 +34,10 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0)
         try:
             (self._take_in if options["action"] == "import-config" else self._write_out)(options)
+        except Blocked as error:
+            problems = [f"  {problem['message']}" for problem in error.details["problems"]]
+            told = "\n".join(["The flow cannot be activated, and nothing was kept:", *problems])
+            raise CommandError(told) from error
         except RecflowError as error:
             raise CommandError(error.message) from error
         except OSError as error:
