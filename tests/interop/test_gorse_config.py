@@ -1,5 +1,6 @@
 """Gorse's configuration to a flow and back, on a file with one of everything and on small ones."""
 
+import asyncio
 import copy
 import json
 import tomllib
@@ -24,6 +25,8 @@ from recflow.interop.gorse_config.keys import (
     full_settings,
 )
 from recflow.interop.gorse_config.layout import COLUMN, ROW, layered
+from recflow.llm.prompts import build_messages
+from recflow.nodes.ranker.llm import LlmRankerSettings
 
 WHOLE = (Path(__file__).parent / "gorse.toml").read_text()
 #: Every key at the value that Gorse's code gives it.
@@ -258,7 +261,52 @@ def test_templates_and_a_reranker_address_are_a_rerank_node():
         "q",
         "d",
     )
-    assert notes == ["ranker.reranker_api is no part of a drawing: enter it as an endpoint in Settings"]
+    assert notes == [
+        WHOLE_TEXTS,
+        "ranker.reranker_api is no part of a drawing: enter it as an endpoint in Settings",
+    ]
+
+
+WHOLE_TEXTS = (
+    "the templates of the ranker get each text in one line of at most 10,000 characters; "
+    "Gorse leaves texts as they are"
+)
+
+
+def test_an_imported_prompt_tells_the_model_what_it_told_it_in_gorse():
+    prompt = "For {{ user.UserId }}:{% for i in items %} {{ i.ItemId }} {{ i.Comment }}{% endfor %}"
+    text = f'[recommend.ranker]\ntype = "llm"\nprompt = "{prompt}"\n'
+    document, notes = config_to_flow(text)
+    settings = LlmRankerSettings.model_validate(node(document, "ranker")["settings"])
+    comment = "long " * 500 + "end"
+    items = [{"ItemId": "m1", "Comment": comment}]
+    asked = build_messages(settings.template(), {"UserId": "ada"}, [], items, settings.prompt_options())
+    made = asyncio.run(asked)
+    assert [message["content"] for message in made.messages] == [f"For ada: m1 {comment}"]
+    assert notes[:2] == [
+        "the templates of the ranker use the user's id, so it is sent to the model",
+        WHOLE_TEXTS,
+    ]
+    assert flow_to_config(document, text) == text
+    assert not_expressible(document) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "template", "sends"),
+    [
+        ("prompt", "{% if user['UserId'] %}x{% endif %}", True),
+        ("prompt", "{{ user | tojson }}", True),
+        ("query_template", "{{ user.UserId }}", True),
+        ("prompt", "The user with this UserId: {{ user.Comment }}, {{ user . Labels.age }}", False),
+        ("document_template", "{{ item.Comment }}", False),
+    ],
+)
+def test_the_users_id_is_sent_only_where_a_template_uses_it(kind, template, sends):
+    text = f'[recommend.ranker]\ntype = "llm"\n{kind} = "{template}"\nquery_template = "q"\n'
+    text = text.replace('query_template = "q"\n', "", kind == "query_template")
+    settings = node(config_to_flow(text)[0], "ranker")["settings"]
+    assert settings.get("send_user_id", False) is sends
+    assert settings["item_text_limit"] == 10_000
 
 
 def test_a_language_model_without_a_prompt_does_not_rank_in_gorse_so_it_is_disabled():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +31,10 @@ from recflow.interop.gorse_config.layout import layered
 
 _FLOW_NAME = "From config.toml"
 _MAX_HISTORY = 500  # of the language model rankers
+_MAX_TEXT = 10_000  # characters of one text in their templates
+#: Code in a template, and in it the user's id, or the whole user.
+_CODE = re.compile(r"\{[{%].*?[%}]\}", re.DOTALL)
+_USER_ID = re.compile(r"\bUserId\b|\buser\b(?!\s*\.\s*(?:Labels|Comment)\b)")
 
 
 def config_to_flow(toml_text: str) -> tuple[dict[str, Any], list[str]]:
@@ -201,12 +206,8 @@ def _add_ranker(recommend: Mapping[str, Any], ranker: Mapping[str, Any], drawing
                 "ranker.type is llm without a prompt, so Gorse does not rank; the ranker is drawn disabled"
             )
     settings = {name: value for name, value in _read(RANKER[kind], ranker).items() if value != ""}
-    if kind == "llm":
-        # As Gorse asks: one user message, items by their ids, the whole context.
-        settings |= {"system": "", "use_aliases": False}
-        context_size = _read(RECOMMEND, recommend)["context_size"]
-        if isinstance(context_size, int):
-            settings["history_limit"] = min(context_size, _MAX_HISTORY)
+    if kind in ("llm", "rerank"):
+        settings |= _asked_as_by_gorse(kind, recommend, settings, drawing)
     if kind == "rerank" and section_of(ranker, "reranker_api").get("url"):
         drawing.notes.append(
             "ranker.reranker_api is no part of a drawing: enter it as an endpoint in Settings"
@@ -219,6 +220,29 @@ def _add_ranker(recommend: Mapping[str, Any], ranker: Mapping[str, Any], drawing
             drawing.notes.append(f"ranker.{key.path} = {given!r} is not a setting of the {kind} ranker here")
     kept = {name: value for name, value in settings.items() if name not in refused}
     return drawing.add("ranker", kept, disabled=disabled)
+
+
+def _asked_as_by_gorse(
+    kind: str, recommend: Mapping[str, Any], settings: Mapping[str, Any], drawing: Drawing
+) -> dict[str, Any]:
+    """What makes templates tell a model what they told it in Gorse: the whole context and whole texts."""
+    own: dict[str, Any] = {"item_text_limit": _MAX_TEXT}
+    if kind == "llm":  # one user message, items by their ids
+        own |= {"system": "", "use_aliases": False}
+    context_size = _read(RECOMMEND, recommend)["context_size"]
+    if isinstance(context_size, int):
+        own["history_limit"] = min(context_size, _MAX_HISTORY)
+    given = [str(settings[key.setting]) for key in RANKER[kind] if key.setting in settings]
+    if not given:
+        return own
+    if any(_USER_ID.search(code) for text in given for code in _CODE.findall(text)):
+        own["send_user_id"] = True
+        drawing.notes.append("the templates of the ranker use the user's id, so it is sent to the model")
+    drawing.notes.append(
+        f"the templates of the ranker get each text in one line of at most {_MAX_TEXT:,} characters; "
+        "Gorse leaves texts as they are"
+    )
+    return own
 
 
 def _rerank_is_set(ranker: Mapping[str, Any]) -> bool:
