@@ -51,7 +51,7 @@ class _Died(Exception):
     """The child is gone; ``status`` as subprocess reports it."""
 
     def __init__(self, status: int) -> None:
-        super().__init__(status)
+        super().__init__(f"it ended with status {status}")
         self.status = status
 
 
@@ -78,7 +78,11 @@ class _Worker:
         os.set_blocking(self._writing.fileno(), False)
         os.set_blocking(self._reading.fileno(), False)
         self.jobs = 0
-        self._receive(time.monotonic() + _START_S)
+        try:
+            self._receive(time.monotonic() + _START_S)
+        except BaseException:
+            self.end()
+            raise
 
     def run(self, job: dict, seconds: float, answering: Answering) -> dict:
         """One job from its first frame to its result."""
@@ -224,7 +228,9 @@ class Pool:
     def _start(self) -> _Worker:
         try:
             return _Worker(self._task, self._memory_bytes)
-        except (_Died, TimeoutError, OSError) as error:
+        except TimeoutError:
+            raise SandboxError("No child process could be started to run it: it took too long.") from None
+        except (_Died, OSError) as error:
             raise SandboxError(f"No child process could be started to run it ({error}).") from error
 
     def _give_back(self, worker: _Worker) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from recflow.errors import SandboxError, SandboxLimit
-from recflow.sandbox import templates
+from recflow.sandbox import templates, workers
 from recflow.sandbox.templates import check, fields_used, render
 from recflow.sandbox.workers import Limits, Pool
 from tests.patience import PATIENCE_S, is_within, wait_until
@@ -220,6 +220,25 @@ def test_children_are_reused_and_retired():
     pool.run(job, Limits())
     assert pool._idle == []
     assert not first.is_alive()
+    pool.close()
+
+
+def test_a_child_that_starts_too_slowly_is_ended_and_said_to_be_slow(monkeypatch):
+    started = []
+
+    class Noted(subprocess.Popen):
+        def __init__(self, *given, **how):
+            super().__init__(*given, **how)
+            started.append(self)
+
+    monkeypatch.setattr(workers.subprocess, "Popen", Noted)
+    monkeypatch.setattr(workers, "_START_S", 0.0)
+    pool = Pool("template", size=1)
+    with pytest.raises(SandboxError, match=r"run it: it took too long\.$"):
+        pool.run({"do": "fields", "template": "x"}, Limits())
+    assert [child.poll() for child in started] == [-signal.SIGKILL]
+    monkeypatch.setattr(workers, "_START_S", PATIENCE_S)
+    assert pool.run({"do": "fields", "template": "x"}, Limits()) == {}
     pool.close()
 
 
