@@ -108,11 +108,6 @@ def _packed_schema(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@api.get("/flow-templates", auth=view)
-def flow_templates(request: HttpRequest) -> list[dict[str, str]]:
-    return [{"id": entry.id, "label": entry.label, "summary": entry.summary} for entry in STARTERS.values()]
-
-
 @api.get("/flows", auth=view)
 def list_flows(request: HttpRequest) -> list[dict[str, Any]]:
     active = activation.active_version()

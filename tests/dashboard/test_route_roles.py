@@ -118,7 +118,6 @@ view            GET     /api/evaluations/worth
 view            POST    /api/expressions/check
 view            POST    /api/expressions/complete
 view            GET     /api/flow-schema
-view            GET     /api/flow-templates
 view            GET     /api/flows
 view            GET     /api/flows/<int:flow_id>
 view            GET     /api/flows/<int:flow_id>/refresh-cost
