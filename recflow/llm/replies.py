@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from recflow.llm.envelope import Completion
 from recflow.llm.json_lists import find_json, read_json
@@ -64,7 +64,6 @@ class Reading:
         dropped: tokens that rank nothing, at most ``MAX_DROPPED``.
         dropped_counts: how many tokens were dropped for each reason, all of them.
         region: the part of the reply that was read, "" when none was.
-        is_from_reasoning: the list stood in the reasoning field, the content was empty.
     """
 
     order: tuple[int, ...]
@@ -74,7 +73,6 @@ class Reading:
     dropped: tuple[Dropped, ...] = ()
     dropped_counts: dict[str, int] = field(default_factory=dict)
     region: str = ""
-    is_from_reasoning: bool = False
 
     @property
     def message(self) -> str:
@@ -150,7 +148,7 @@ def read_completion(
     if completion.reasoning.strip():
         reading = read_reply(completion.reasoning, candidate_ids, aliases=aliases, wanted=wanted)
         if reading.n_ranked and not {"prose", "unknown", "ambiguous"} & set(reading.dropped_counts):
-            return replace(reading, is_from_reasoning=True)
+            return reading
     if completion.refusal:
         reason = "refusal"
     elif finish_reason == "content_filter":
