@@ -23,7 +23,7 @@ import numpy as np
 import orjson
 from django.conf import settings
 
-from dashboard.bench.preview import history_in
+from dashboard.bench.preview import history_in, percentiles
 from recflow.data.building import build_snapshot
 from recflow.data.snapshot import Snapshot
 from recflow.engine.context import RunContext, RunRequest
@@ -93,8 +93,8 @@ async def _report(
                 ranked.append(await _ms(one.rank(place)))
             say(f"{one.n_candidates} candidates a ranking; the stand-in waits {one.latency_ms} ms")
             say(f"{'one at a time':24}{'p50 ms':>10}{'p95 ms':>10}")
-            say(_line("bare httpx call", bare))
-            say(_line("ranking", ranked))
+            say(percentiles("bare httpx call", bare))
+            say(percentiles("ranking", ranked))
             added = [np.percentile(ranked, share) - np.percentile(bare, share) for share in (50, 95)]
             say(f"{'overhead':24}{added[0]:>10.2f}{added[1]:>10.2f}")
             say(f"ranking / bare at p50: {np.median(ranked) / np.median(bare):.3f}")
@@ -238,7 +238,3 @@ async def _rate(make: Callable[[int], Awaitable[Any]], n: int, in_flight: int) -
     began = time.perf_counter()
     await asyncio.gather(*(work() for _ in range(in_flight)))
     return n / (time.perf_counter() - began)
-
-
-def _line(label: str, ms: list[float]) -> str:
-    return f"{label:24}{np.percentile(ms, 50):>10.2f}{np.percentile(ms, 95):>10.2f}"

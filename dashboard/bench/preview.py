@@ -111,14 +111,15 @@ async def _measure(
         cached.append((await execute(flow, request, snapshot, services)).ms)
     say("")
     say(f"{'':24}{'p50 ms':>10}{'p95 ms':>10}")
-    say(_line("whole run, cold", cold))
-    say(_line("whole run, cached", cached))
+    say(percentiles("whole run, cold", cold))
+    say(percentiles("whole run, cached", cached))
     say(f"cached / cold at p50: {np.median(cached) / np.median(cold):.3f}")
     say("")
     for node in flow.nodes:
         if node.id in by_node:
-            say(_line(f"  {node.id}", by_node[node.id]))
+            say(percentiles(f"  {node.id}", by_node[node.id]))
 
 
-def _line(label: str, ms: list[float]) -> str:
+def percentiles(label: str, ms: list[float]) -> str:
+    """A line of a table: what it is of, the median and the 95th percentile in milliseconds."""
     return f"{label:24}{np.percentile(ms, 50):>10.2f}{np.percentile(ms, 95):>10.2f}"

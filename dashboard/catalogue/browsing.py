@@ -6,22 +6,19 @@ as much as a look at thousands.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from django.conf import settings
 from django.db import connections
 
-from dashboard.catalogue.reading import escaped
+from dashboard.catalogue.reading import ITEMS, carrying, escaped, item_of, query
 from recflow.data.records import ItemRecord
 
 #: Rows on a page, and how many pages can be turned; further down a better search term helps more.
 PAGE_SIZE = 50
 MAX_PAGE = 200
 
-#: How each database finds a text in a text.
-_POSITION = {"sqlite": "instr", "postgresql": "strpos"}
 _LAST_CHARACTER = "\U0010ffff"
 
 Row = TypeVar("Row")
@@ -63,7 +60,7 @@ def users_beginning_with(prefix: str, number: int = 1) -> Page[UserRow]:
     """A page of the users whose id begins with a text, by id."""
     condition, values = _begins_with("user_id", prefix)
     # Feedback is counted outside: only for the rows of this page, not for those that are passed over.
-    rows = _query(
+    rows = query(
         "SELECT u.user_id, u.comment, "
         "(SELECT COUNT(*) FROM catalogue_feedback f WHERE f.user_number = u.number) FROM "
         f"(SELECT number, user_id, comment FROM catalogue_user WHERE {condition} ORDER BY user_id "
@@ -89,24 +86,23 @@ def items_matching(text: str, category: str = "", number: int = 1) -> Page[ItemR
         values += [part, part]
         order = "CASE WHEN LOWER(item_id) LIKE %s ESCAPE '!' THEN 0 ELSE 1 END, item_id"
     if category:
-        # Categories are a JSON list: a name in its quotes is found where, and only where, it is an element.
-        conditions.append(f"{_POSITION[_connection().vendor]}(categories, %s) > 0")
-        values.append(json.dumps(category, ensure_ascii=False))
+        condition, value = carrying(category, "categories")
+        conditions.append(condition)
+        values.append(value)
     if text:
         values.append(part[1:])
-    rows = _query(
-        "SELECT item_id, is_hidden, categories, time_us, labels, comment FROM catalogue_item "
-        f"WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT %s OFFSET %s",
+    rows = query(
+        f"{ITEMS} WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT %s OFFSET %s",
         [*values, PAGE_SIZE + 1, _offset(number)],
     )
-    return _page([_item(row) for row in rows], number)
+    return _page([item_of(row) for row in rows], number)
 
 
 def _begins_with(column: str, prefix: str) -> tuple[str, list[str]]:
     """A condition that an index answers; SQLite's LIKE uses none, PostgreSQL's uses Django's own."""
     if not prefix:
         return "1 = 1", []
-    if _connection().vendor == "sqlite":
+    if connections[settings.CATALOGUE_DATABASE].vendor == "sqlite":
         return f"{column} >= %s AND {column} < %s", [prefix, prefix + _LAST_CHARACTER]
     return f"{column} LIKE %s ESCAPE '!'", [f"{escaped(prefix)}%"]
 
@@ -118,18 +114,3 @@ def _page(rows: list[Row], number: int) -> Page[Row]:
 
 def _offset(number: int) -> int:
     return (number - 1) * PAGE_SIZE
-
-
-def _item(row: tuple) -> ItemRecord:
-    categories = tuple(json.loads(row[2]) or ())
-    return ItemRecord(row[0], bool(row[1]), categories, row[3], json.loads(row[4]), row[5])
-
-
-def _connection() -> Any:
-    return connections[settings.CATALOGUE_DATABASE]
-
-
-def _query(statement: str, values: list[Any]) -> list[tuple]:
-    with _connection().cursor() as cursor:
-        cursor.execute(statement, values)
-        return cursor.fetchall()

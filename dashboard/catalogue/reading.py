@@ -14,7 +14,7 @@ from recflow.data.feedback import FeedbackRule
 from recflow.data.records import FeedbackRecord, ItemRecord, UserRecord
 
 _USER = "SELECT user_id, labels, comment FROM catalogue_user"
-_ITEM = "SELECT item_id, is_hidden, categories, time_us, labels, comment FROM catalogue_item"
+ITEMS = "SELECT item_id, is_hidden, categories, time_us, labels, comment FROM catalogue_item"
 # CROSS JOIN, because SQLite then keeps the order of the tables: users by id, and no sort of all feedback.
 _FEEDBACK = """
 SELECT t.name, u.user_id, i.item_id, f.value, f.time_us, f.updated_us, f.comment
@@ -29,13 +29,13 @@ _LONGEST_LOOKED_FOR = 1_000
 
 
 def get_user(user_id: str) -> UserRecord | None:
-    rows = _query(f"{_USER} WHERE user_id = %s", [user_id])
+    rows = query(f"{_USER} WHERE user_id = %s", [user_id])
     return _user(rows[0]) if rows else None
 
 
 def get_item(item_id: str) -> ItemRecord | None:
-    rows = _query(f"{_ITEM} WHERE item_id = %s", [item_id])
-    return _item(rows[0]) if rows else None
+    rows = query(f"{ITEMS} WHERE item_id = %s", [item_id])
+    return item_of(rows[0]) if rows else None
 
 
 def items_of(item_ids: Sequence[str]) -> dict[str, ItemRecord]:
@@ -44,8 +44,8 @@ def items_of(item_ids: Sequence[str]) -> dict[str, ItemRecord]:
     for start in range(0, len(item_ids), 1_000):
         block = list(item_ids[start : start + 1_000])
         marks = ", ".join(["%s"] * len(block))
-        for row in _query(f"{_ITEM} WHERE item_id IN ({marks})", block):
-            found[row[0]] = _item(row)
+        for row in query(f"{ITEMS} WHERE item_id IN ({marks})", block):
+            found[row[0]] = item_of(row)
     return found
 
 
@@ -55,7 +55,7 @@ def last_feedback_of(user_ids: Sequence[str]) -> dict[str, int]:
         return {}
     marks = ", ".join(["%s"] * len(user_ids))
     return dict(
-        _query(
+        query(
             "SELECT u.user_id, MAX(f.time_us) FROM catalogue_user u "
             f"JOIN catalogue_feedback f ON f.user_number = u.number WHERE u.user_id IN ({marks}) "
             "GROUP BY u.user_id",
@@ -67,14 +67,14 @@ def last_feedback_of(user_ids: Sequence[str]) -> dict[str, int]:
 def users_from(user_id: str, n: int) -> list[UserRecord]:
     """The next n users by id, beginning with this id."""
     return [
-        _user(row) for row in _query(f"{_USER} WHERE user_id >= %s ORDER BY user_id LIMIT %s", [user_id, n])
+        _user(row) for row in query(f"{_USER} WHERE user_id >= %s ORDER BY user_id LIMIT %s", [user_id, n])
     ]
 
 
 def items_from(item_id: str, n: int) -> list[ItemRecord]:
     """The next n items by id, beginning with this id."""
     return [
-        _item(row) for row in _query(f"{_ITEM} WHERE item_id >= %s ORDER BY item_id LIMIT %s", [item_id, n])
+        item_of(row) for row in query(f"{ITEMS} WHERE item_id >= %s ORDER BY item_id LIMIT %s", [item_id, n])
     ]
 
 
@@ -93,7 +93,7 @@ def feedback_from(
         names = [feedback_type]
     else:
         statement = "SELECT name FROM catalogue_feedback_type WHERE name >= %s ORDER BY name"
-        names = [row[0] for row in _query(statement, [first_type])]
+        names = [row[0] for row in query(statement, [first_type])]
     found: list[FeedbackRecord] = []
     for name in names:
         start = (user_id, item_id) if name == first_type else ("", "")
@@ -138,7 +138,7 @@ def feedback_on_item(
         "catalogue_user u CROSS JOIN catalogue_feedback f CROSS JOIN catalogue_item i",
         "catalogue_item i CROSS JOIN catalogue_feedback f CROSS JOIN catalogue_user u",
     )
-    rows = _query(f"{by_item} {condition} ORDER BY u.user_id, t.name", values)
+    rows = query(f"{by_item} {condition} ORDER BY u.user_id, t.name", values)
     return [FeedbackRecord(*row) for row in rows]
 
 
@@ -154,11 +154,10 @@ def latest_items(
         unseen_by: leave out what this user has feedback on, dated up to ``until_us``.
     """
     conditions, values = ["NOT i.is_hidden"], []
-    position = _POSITION[connections[settings.CATALOGUE_DATABASE].vendor]
     for category in categories:
-        # Categories are a JSON list: a name in its quotes is found where, and only where, it is an element.
-        conditions.append(f"{position}(i.categories, %s) > 0")
-        values.append(json.dumps(category, ensure_ascii=False))
+        condition, value = carrying(category, "i.categories")
+        conditions.append(condition)
+        values.append(value)
     if unseen_by is not None:
         conditions.append(
             "NOT EXISTS (SELECT 1 FROM catalogue_feedback f "
@@ -166,7 +165,7 @@ def latest_items(
             "WHERE f.item_number = i.number AND u.user_id = %s AND f.time_us <= %s)"
         )
         values += [unseen_by, until_us]
-    return _query(
+    return query(
         f"SELECT i.item_id, i.time_us FROM catalogue_item i WHERE {' AND '.join(conditions)} "
         "ORDER BY i.time_us DESC, i.item_id LIMIT %s OFFSET %s",
         [*values, n, offset],
@@ -180,7 +179,7 @@ def all_users(connection: Any) -> Iterator[UserRecord]:
 
 def all_items(connection: Any) -> Iterator[ItemRecord]:
     """Every item by id, hidden ones too."""
-    return (_item(row) for row in stream(connection, f"{_ITEM} ORDER BY item_id"))
+    return (item_of(row) for row in stream(connection, f"{ITEMS} ORDER BY item_id"))
 
 
 def all_feedback(connection: Any, *, until_us: int) -> Iterator[FeedbackRecord]:
@@ -195,7 +194,7 @@ def known_users(user_ids: Sequence[str]) -> list[str]:
         return []
     marks = ", ".join(["%s"] * len(user_ids))
     statement = f"SELECT user_id FROM catalogue_user WHERE user_id IN ({marks}) ORDER BY user_id"
-    return [row[0] for row in _query(statement, list(user_ids))]
+    return [row[0] for row in query(statement, list(user_ids))]
 
 
 _COUNTED = "SELECT u.user_id, (SELECT COUNT(*) FROM catalogue_feedback f WHERE f.user_number = u.number)"
@@ -204,7 +203,7 @@ _NO_FEEDBACK = "NOT EXISTS (SELECT 1 FROM catalogue_feedback f WHERE f.user_numb
 
 def users_like(text: str, n: int) -> list[tuple[str, int]]:
     """Users whose id begins with a text, and how much feedback each gave."""
-    return _query(
+    return query(
         f"{_COUNTED} FROM catalogue_user u WHERE u.user_id LIKE %s ESCAPE '!' ORDER BY u.user_id LIMIT %s",
         [f"{escaped(text)}%", n],
     )
@@ -212,19 +211,19 @@ def users_like(text: str, n: int) -> list[tuple[str, int]]:
 
 def random_users(n: int) -> list[tuple[str, int]]:
     """Some users, others each time."""
-    return _query(f"{_COUNTED} FROM catalogue_user u ORDER BY RANDOM() LIMIT %s", [n])
+    return query(f"{_COUNTED} FROM catalogue_user u ORDER BY RANDOM() LIMIT %s", [n])
 
 
 def cold_users(n: int) -> list[tuple[str, int]]:
     """Users without any feedback."""
-    return _query(
+    return query(
         f"SELECT u.user_id, 0 FROM catalogue_user u WHERE {_NO_FEEDBACK} ORDER BY u.user_id LIMIT %s", [n]
     )
 
 
 def heavy_users(n: int) -> list[tuple[str, int]]:
     """The users who gave most feedback."""
-    return _query(
+    return query(
         "SELECT u.user_id, c.n FROM (SELECT user_number, COUNT(*) AS n FROM catalogue_feedback "
         "GROUP BY user_number ORDER BY n DESC, user_number LIMIT %s) c "
         "JOIN catalogue_user u ON u.number = c.user_number ORDER BY c.n DESC, u.user_id",
@@ -235,12 +234,12 @@ def heavy_users(n: int) -> list[tuple[str, int]]:
 def items_like(text: str, n: int) -> list[ItemRecord]:
     """Items with a text in their id or title; those whose id begins with it come first."""
     part = f"%{escaped(text.lower())}%"
-    rows = _query(
-        f"{_ITEM} WHERE LOWER(item_id) LIKE %s ESCAPE '!' OR LOWER(comment) LIKE %s ESCAPE '!' "
+    rows = query(
+        f"{ITEMS} WHERE LOWER(item_id) LIKE %s ESCAPE '!' OR LOWER(comment) LIKE %s ESCAPE '!' "
         "ORDER BY CASE WHEN LOWER(item_id) LIKE %s ESCAPE '!' THEN 0 ELSE 1 END, item_id LIMIT %s",
         [part, part, part[1:], n],
     )
-    return [_item(row) for row in rows]
+    return [item_of(row) for row in rows]
 
 
 def titles_of(item_ids: Sequence[str]) -> dict[str, str]:
@@ -248,25 +247,34 @@ def titles_of(item_ids: Sequence[str]) -> dict[str, str]:
     if not item_ids:
         return {}
     marks = ", ".join(["%s"] * len(item_ids))
-    rows = _query(f"SELECT item_id, comment FROM catalogue_item WHERE item_id IN ({marks})", list(item_ids))
+    rows = query(f"SELECT item_id, comment FROM catalogue_item WHERE item_id IN ({marks})", list(item_ids))
     return {item_id: comment or item_id for item_id, comment in rows}
 
 
-def _query(statement: str, values: list[Any]) -> list[tuple]:
+def carrying(category: str, column: str) -> tuple[str, str]:
+    """The condition that an item carries a category, and its parameter."""
+    position = _POSITION[connections[settings.CATALOGUE_DATABASE].vendor]
+    # Categories are a JSON list: a name in its quotes is found where, and only where, it is an element.
+    return f"{position}({column}, %s) > 0", json.dumps(category, ensure_ascii=False)
+
+
+def query(statement: str, values: list[Any]) -> list[tuple]:
+    """The rows of a statement about the catalogue."""
     with connections[settings.CATALOGUE_DATABASE].cursor() as cursor:
         cursor.execute(statement, values)
         return cursor.fetchall()
 
 
 def _feedback(condition: str, values: list[Any]) -> list[FeedbackRecord]:
-    return [FeedbackRecord(*row) for row in _query(f"{_FEEDBACK} {condition}", values)]
+    return [FeedbackRecord(*row) for row in query(f"{_FEEDBACK} {condition}", values)]
 
 
 def _user(row: tuple) -> UserRecord:
     return UserRecord(row[0], json.loads(row[1]), row[2])
 
 
-def _item(row: tuple) -> ItemRecord:
+def item_of(row: tuple) -> ItemRecord:
+    """An item from a row of ITEMS."""
     categories = tuple(json.loads(row[2]) or ())
     return ItemRecord(row[0], bool(row[1]), categories, row[3], json.loads(row[4]), row[5])
 

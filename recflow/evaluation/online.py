@@ -12,9 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from recflow.data.types import BoolVector, TimeVector
-
-MICROSECONDS_PER_DAY = 86_400_000_000
+from recflow.data.types import MICROSECONDS_PER_DAY, BoolVector, TimeVector
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from recflow.expressions.values import (
     limited_text,
     map_key,
     ordered,
+    quoted,
     wrapped,
 )
 
@@ -114,7 +115,7 @@ def to_int(frame: Frame, value: object) -> int:
         return int(value)
     if kind is str:
         if not _WHOLE.fullmatch(value) or len(value) > _INT_DIGITS or not INT_MIN <= int(value) <= INT_MAX:
-            raise Fault(f"int({_shown(value)}) is not a whole number.")
+            raise Fault(f"int({quoted(value)}) is not a whole number.")
         return int(value)
     raise Fault(f"int takes a number or a string, this is {kind_of(value)}.")
 
@@ -125,7 +126,7 @@ def to_float(frame: Frame, value: object) -> float:
     if type(value) is str:
         number = float(value) if _DECIMAL.fullmatch(value) else None
         if number is None or (math.isinf(number) and "inf" not in value.lower()):
-            raise Fault(f"float({_shown(value)}) is not a number.")
+            raise Fault(f"float({quoted(value)}) is not a number.")
         return number
     hint = "; write .Hours() or .Seconds()" if type(value) is Duration else ""
     raise Fault(f"float takes a number or a string, this is {kind_of(value)}{hint}.")
@@ -317,10 +318,6 @@ def date(frame: Frame, value: object) -> Time:
 
 def duration(frame: Frame, value: object) -> Duration:
     return times.parse_duration(_text(value, "duration"))
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= 40 else f"{text[:39]}…")
 
 
 FUNCTION_BODIES: dict[str, Callable[..., object]] = {

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from recflow.data.types import MICROSECONDS_PER_DAY, NO_TIME
-from recflow.expressions.values import INT_MAX, Duration, Fault, Month, Time, Weekday
+from recflow.expressions.values import INT_MAX, Duration, Fault, Month, Time, Weekday, quoted
 
 _SECOND = 1_000_000
 _HOUR = 3_600 * _SECOND
@@ -53,7 +53,7 @@ def parse_date(text: str) -> Time:
         match = pattern.fullmatch(text)
         if match:
             return _time_of(match.groupdict(), text)
-    raise Fault(f"date({_shown(text)}) is not a date; write it as '2024-01-31' or '2024-01-31T12:00:00Z'.")
+    raise Fault(f"date({quoted(text)}) is not a date; write it as '2024-01-31' or '2024-01-31T12:00:00Z'.")
 
 
 def _time_of(parts: dict[str, str | None], text: str) -> Time:
@@ -70,7 +70,7 @@ def _time_of(parts: dict[str, str | None], text: str) -> Time:
     day = number("day")
     exists = 1 <= month <= 12 and 1 <= day <= _days_in(year, month)
     if not exists or number("hour") > 23 or number("minute") > 59 or number("second") > 59:
-        raise Fault(f"date({_shown(text)}) is not in the calendar.")
+        raise Fault(f"date({quoted(text)}) is not in the calendar.")
     seconds = number("hour") * 3_600 + number("minute") * 60 + number("second")
     zone = (number("zone_hour") * 60 + number("zone_minute")) * 60
     seconds += zone if parts.get("sign") == "-" else -zone
@@ -97,10 +97,10 @@ def parse_duration(text: str) -> Duration:
         days = re.fullmatch(r"(\d{1,6})(d|w)", body)
         hint = f"; write '{int(days[1]) * (24 if days[2] == 'd' else 168)}h'" if days else ""
         raise Fault(
-            f"duration({_shown(text)}) is not a duration: its units are h, m, s, ms, us and ns{hint}."
+            f"duration({quoted(text)}) is not a duration: its units are h, m, s, ms, us and ns{hint}."
         )
     if total > INT_MAX:
-        raise Fault(f"duration({_shown(text)}) is longer than 292 years.")
+        raise Fault(f"duration({quoted(text)}) is longer than 292 years.")
     return Duration(-total if text[0] == "-" else total)
 
 
@@ -262,7 +262,3 @@ def _days_in(civil_year: int, civil_month: int) -> int:
     if civil_month == 12:
         return 31
     return _days_since_1970(civil_year, civil_month + 1, 1) - _days_since_1970(civil_year, civil_month, 1)
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= 40 else f"{text[:39]}…")

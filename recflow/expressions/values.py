@@ -26,6 +26,11 @@ class Fault(Exception):
         return ExpressionError(str(self), position=node.start, length=node.end - node.start)
 
 
+def quoted(text: str) -> str:
+    """A text as a message says it: in quotes, and not much of a long one."""
+    return repr(text if len(text) <= 40 else f"{text[:39]}…")
+
+
 class Time(int):
     """Microseconds since 1970, always UTC."""
 
