@@ -122,24 +122,38 @@ class NodeType:
     @property
     def implied(self) -> dict[str, Any]:
         """What tells the kinds of settings apart, for documents that leave it out."""
-        kinds = typing.get_args(self.settings)
-        if not kinds:
+        if len(self._kinds) == 1:
             return {}
-        union = typing.get_args(kinds[0]) or kinds
-        first = union[0].model_fields
+        first = self._kinds[0].model_fields
         name = "kind" if "kind" in first else "mode"
         return {name: first[name].default}
 
     def defaults(self) -> dict[str, Any]:
         """The settings of a node just dropped; those without a default are missing."""
-        cls = self.settings
-        if kinds := typing.get_args(cls):
-            cls = (typing.get_args(kinds[0]) or kinds)[0]
-        return {
-            name: info.get_default(call_default_factory=True)
-            for name, info in cls.model_fields.items()
-            if not info.is_required()
-        }
+        return _defaults_of(self._kinds[0])
+
+    def left_out(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        """What counts where settings say nothing, as JSON: the defaults of their kind, if there is such."""
+        tags = self.implied
+        mine = [_defaults_of(cls) for cls in self._kinds]
+        mine = [
+            every for every in mine if all(every[name] == raw.get(name, tag) for name, tag in tags.items())
+        ]
+        return TypeAdapter(dict[str, Any]).dump_python(mine[0], mode="json") if mine else {}
+
+    @property
+    def _kinds(self) -> tuple[Any, ...]:
+        """The classes of the settings, one for each kind."""
+        parts = typing.get_args(self.settings)
+        return (typing.get_args(parts[0]) or parts) if parts else (self.settings,)
+
+
+def _defaults_of(settings: Any) -> dict[str, Any]:
+    return {
+        name: info.get_default(call_default_factory=True)
+        for name, info in settings.model_fields.items()
+        if not info.is_required()
+    }
 
 
 def _no_models(settings: Any, rules: FeedbackRules) -> list[ModelSpec]:

@@ -22,7 +22,7 @@ test("a difference lists nodes, fields, moves and edges apart", () => {
   flow = after("move", { positions: { b: { x: 5, y: 5 } } }, flow);
   flow = after("add", { node: node("m", "mixer"), from: "a" }, flow);
   flow = after("remove", { nodeIds: ["end"] }, flow);
-  const changes = difference(chain(), flow);
+  const changes = difference(chain(), flow, types);
   assert.deepEqual(changes.added.map((each) => each.id), ["m"]);
   assert.deepEqual(changes.removed.map((each) => each.id), ["end"]);
   assert.deepEqual(changes.changed, [{ node_id: "a", name: "A", field: "settings.n", before: 5, after: 7 }]);

@@ -63,7 +63,8 @@ function StateChip() {
   const viewing = useEditorState((state) => state.viewing);
   const comparison = useEditorState((state) => state.comparison);
   const state = chipState({ unsaved, saving });
-  const changes = useEditorState(changesAgainstLive);
+  const { types } = useEditor();
+  const changes = useEditorState((state) => changesAgainstLive(state, types));
   const live = liveWords({ record, unsaved, draftVersion, changes });
   if (comparison) return html`<span className="state-chip" data-testid="state-chip" data-state="viewing">Comparison · read-only</span>`;
   if (viewing) return html`<span className="state-chip" data-testid="state-chip" data-state="viewing">Version ${viewing.number} · read-only</span>`;
@@ -90,9 +91,9 @@ function liveWords({ record, unsaved, draftVersion, changes }) {
 let lastCount = { flow: null, live: null, changes: null };
 
 /** How many things differ from the live version; null while that is not known. */
-function changesAgainstLive({ flow, live }) {
+function changesAgainstLive({ flow, live }, types) {
   if (!live) return null;
-  if (lastCount.flow !== flow || lastCount.live !== live) lastCount = { flow, live, changes: changeCount(difference(live.document, flow)) };
+  if (lastCount.flow !== flow || lastCount.live !== live) lastCount = { flow, live, changes: changeCount(difference(live.document, flow, types)) };
   return lastCount.changes;
 }
 

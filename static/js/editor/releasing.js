@@ -87,7 +87,7 @@ export function createReleasing(editor, api) {
   /** Lay two drawings over each other on the canvas, for reading only; null stands for the draft. */
   async function compare(before, after) {
     const documentOf = (number) => (number === null ? store.get().flow : versionDocument(number));
-    const { flow, changes, marks, edgeMarks } = overlay(...(await Promise.all([documentOf(before), documentOf(after)])));
+    const { flow, changes, marks, edgeMarks } = overlay(...(await Promise.all([documentOf(before), documentOf(after)])), editor.types);
     const [from, to] = [before, after].map((number) => (number === null ? "the draft" : `version ${number}`));
     store.set({
       comparison: { before: from, after: to, changes, marks, edgeMarks },

@@ -40,6 +40,15 @@ export function effectiveSettings(type, settings) {
   return kind && settings[kind] === undefined ? { [kind]: type.defaults[kind], ...settings } : settings;
 }
 
+/** What counts where settings say nothing: the defaults of their kind. */
+export function leftOut(type, settings) {
+  const current = effectiveSettings(type, settings);
+  const kind = kindsOf(type.settings)?.name;
+  const known = allFields(type.settings, current).filter((field) => field.schema.default !== undefined);
+  const tag = kind && variantOf(type.settings, current) ? { [kind]: current[kind] } : {};
+  return { ...tag, ...Object.fromEntries(known.map((field) => [field.name, field.schema.default])) };
+}
+
 /** Names of settings that this kind of node does not know: left by an upgrade, and kept until somebody removes them. */
 export function unknownSettings(type, settings) {
   const current = effectiveSettings(type, settings);
