@@ -133,11 +133,10 @@ class Entrants:
         policy = endpoint.call_policy
         width = min(policy.concurrency or self.in_flight, self.in_flight)
         wide = replace(policy, concurrency=width, patience_s=PATIENCE_S)
-        rules = self.measured.rules.positive
         return {
             "endpoint": replace(endpoint, policy=wide),
             "snapshot": self.measured.snapshot,
-            "feedback_type": rules[0].type if rules else "",
+            "positive": self.measured.view.positive,
             "budget": self.outside.budget,
         }
 

@@ -16,6 +16,7 @@ import orjson
 from dashboard.evaluation.asking import Reply
 from dashboard.evaluation.kept_answers import KeptAnswer
 from recflow.configuration import OpenAISection
+from recflow.data.feedback import FeedbackLog
 from recflow.data.snapshot import Snapshot
 from recflow.errors import ServiceError, ServiceRefused
 from recflow.evaluation.questions import Question
@@ -29,6 +30,7 @@ from recflow.llm.records import Record, shown_item
 from recflow.llm.replies import PARSER_VERSION
 from recflow.llm.reranking import rank_with_reranker
 from recflow.llm.settings import LlmSettings, RerankSettings
+from recflow.nodes.records import item_record
 from recflow.outbound.addresses import AddressPolicy
 from recflow.outbound.call import Attempt, EndpointPolicy
 from recflow.outbound.client import Guard
@@ -77,17 +79,18 @@ class _RecordsAsker(ABC):
     Args:
         endpoint: where the model is.
         snapshot: what users and items look like.
-        feedback_type: what the entries of a history are called.
+        positive: the feedback that histories are made of; tells the type of an entry.
         budget: asked before every call; a question it refuses counts as failed.
         remark: words in front of the description of one candidate, ``remarked(question)``.
     """
 
     endpoint: Endpoint
     snapshot: Snapshot
-    feedback_type: str
+    positive: FeedbackLog
     budget: Budget | None = field(default=None, kw_only=True)
     remark: str = field(default="", kw_only=True)
     _items: dict[int, Record] = field(default_factory=dict, repr=False, kw_only=True)
+    _types: dict[int, dict[int, str]] = field(default_factory=dict, repr=False, kw_only=True)
 
     @abstractmethod
     def _how(self) -> list[Any]:
@@ -125,16 +128,16 @@ class _RecordsAsker(ABC):
         return replace(self, remark=remark)
 
     def _told(self, question: Question) -> Told:
-        """User, history and candidates under Gorse's field names."""
+        """User, history and candidates as a node of a flow would tell them."""
         users, index = self.snapshot.users, question.user
         user = {
             "UserId": users.ids[index],
             "Labels": users.labels_of(index),
             "Comment": users.comments[index],
         }
+        types = self._types_of(index)
         history = [
-            {"FeedbackType": self.feedback_type, "Item": self._item(item)}
-            for item in question.history.tolist()
+            {"FeedbackType": types.get(item, ""), **self._item(item)} for item in question.history.tolist()
         ]
         candidates = [self._item(item) for item in question.candidates.tolist()]
         if self.remark:
@@ -145,16 +148,16 @@ class _RecordsAsker(ABC):
 
     def _item(self, index: int) -> Record:
         if index not in self._items:
-            items = self.snapshot.items
-            self._items[index] = {
-                "ItemId": items.ids[index],
-                "IsHidden": bool(items.hidden[index]),
-                "Categories": items.categories_of(index),
-                "Timestamp": None,
-                "Labels": items.labels_of(index),
-                "Comment": items.comments[index],
-            }
+            self._items[index] = item_record(self.snapshot.items, index)
         return self._items[index]
+
+    def _types_of(self, user: int) -> dict[int, str]:
+        """Item -> type of the user's newest feedback on it; older feedback on it is in no history."""
+        if user not in self._types:
+            log, own = self.positive, self.positive.rows_of(user)
+            pairs = zip(log.items[own].tolist(), log.types[own].tolist(), strict=True)
+            self._types[user] = {item: log.type_names[kind] for item, kind in pairs}
+        return self._types[user]
 
 
 def remarked(question: Question) -> int:
@@ -205,7 +208,7 @@ class RerankAsker(_RecordsAsker):
     async def estimate(self, question: Question) -> tuple[int, float | None]:
         _, history, candidates = self._told(question)
         shape = self.settings.shape()
-        told = [entry["Item"] for entry in history[: self.settings.history_limit]]
+        told = history[: self.settings.history_limit]
         query, documents = (
             sum(estimate_tokens(shown_item(item, shape, "", fields={"text"})["text"]) for item in items)
             for items in (told, candidates)

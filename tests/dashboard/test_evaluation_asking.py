@@ -124,7 +124,7 @@ def replies_of(model, snapshot, n):
 
     async def asked(url):
         policy = EndpointPolicy(f"asking {url}", Guard(AddressPolicy.parse(["127.0.0.1"])), concurrency=8)
-        asker = ChatAsker(Endpoint(url, model, policy=policy), snapshot, "like")
+        asker = ChatAsker(Endpoint(url, model, policy=policy), snapshot, snapshot.feedback)
         one = questions(1)[0]
         try:
             return [*await asyncio.gather(*(asker.ask(one) for _ in range(n))), await asker.ask(one)]

@@ -22,9 +22,11 @@ from dashboard.evaluation.ranking_runs import RankingPlan, all_questions, measur
 from dashboard.evaluation.tables import as_csv, ranking_table
 from dashboard.evaluation.watching import UNWATCHED, Watcher
 from recflow.data.building import ItemRow, UserRow, build_snapshot
+from recflow.data.feedback import FeedbackRule, FeedbackRules
 from recflow.errors import RunCancelled
 from recflow.llm import standin
 from recflow.llm.endpoint import Endpoint, Price
+from recflow.llm.prompts import PromptTemplate
 from recflow.nodes.outside import NamedEndpoint, Outside
 from recflow.nodes.starters import STARTERS
 from recflow.outbound.addresses import AddressPolicy
@@ -130,10 +132,49 @@ def test_a_model_is_asked_once_for_each_question_and_never_again_after_an_interr
 
 def test_other_words_to_the_model_are_another_question(measured):
     question = all_questions([measured.split(shots=1, seed=0, n_users=1)])[0]
-    one = ChatAsker(endpoint("http://h/v1"), measured.snapshot, "like")
-    other = ChatAsker(endpoint("http://h/v1", "other"), measured.snapshot, "like")
+    one = ChatAsker(endpoint("http://h/v1"), measured.snapshot, measured.view.positive)
+    other = ChatAsker(endpoint("http://h/v1", "other"), measured.snapshot, measured.view.positive)
     assert one.key(question) != other.key(question)
-    assert one.key(question) == ChatAsker(endpoint("http://h/v1"), measured.snapshot, "like").key(question)
+    assert one.key(question) == ChatAsker(
+        endpoint("http://h/v1"), measured.snapshot, measured.view.positive
+    ).key(question)
+
+
+def test_a_model_is_shown_histories_and_items_as_a_node_shows_them():
+    """Two types are positive; the prompt names that of each entry, and when an item came out."""
+    day = 86_400_000_000
+    snapshot = build_snapshot(
+        [UserRow("u")],
+        [ItemRow(f"i{n}", time=n * 365 * day) for n in range(4)],
+        [("u", f"i{n}", kind, 1.0, n * day) for n, kind in enumerate(("like", "star", "like"))],
+        version="v",
+        taken_at=10 * day,
+    )
+    rules = FeedbackRules((FeedbackRule("like"), FeedbackRule("star")))
+    measured = Measured(snapshot, rules)
+    shown = []
+
+    def answer(exchange):
+        shown.append(exchange.hit.json["messages"][-1]["content"])
+        reply = {"choices": [{"message": {"content": "1\n2"}, "finish_reason": "stop"}]}
+        exchange.reply(200, json.dumps(reply), {"Content-Type": "application/json"})
+
+    words = (
+        "{% for entry in feedback %}{{ entry.FeedbackType }} {{ entry.Timestamp }}, "
+        "{% endfor %}{% for item in items %}{{ item.Timestamp }}; {% endfor %}"
+    )
+    with ScriptedServer() as server:
+        server.script("/v1/chat/completions", answer)
+        asker = ChatAsker(
+            endpoint(server.url("/v1")), snapshot, measured.view.positive, template=PromptTemplate(words)
+        )
+        questions = all_questions([measured.split(shots=2, seed=0, n_users=None)])
+        ranker = AskedRanker(asker, KeptAnswers())
+        ranker.ask_all(questions, UNWATCHED)
+        assert ranker.answer_to(questions[0]).reason == ""
+    (text,) = shown
+    assert text.startswith("star 1971-01-01 00:00:00 +0000 UTC, like 1970-01-01 00:00:00 +0000 UTC, ")
+    assert "1972-01-01 00:00:00 +0000 UTC; " in text
 
 
 def test_a_model_that_fails_is_scored_with_the_order_that_came_in_and_asked_again_later(
@@ -151,14 +192,15 @@ def test_a_forecast_names_calls_tokens_and_the_price_if_it_is_known(measured, mo
     _, url = model
     questions = all_questions([measured.split(shots=1, seed=0, n_users=None)])
     priced = AskedRanker(
-        ChatAsker(endpoint(url, price=Price(1.0, 2.0)), measured.snapshot, "like"), KeptAnswers()
+        ChatAsker(endpoint(url, price=Price(1.0, 2.0)), measured.snapshot, measured.view.positive),
+        KeptAnswers(),
     )
     forecast = priced.forecast(questions)
     assert (forecast.calls, forecast.kept) == (N_USERS, 0)
     # At least a token for each of 100 candidates, in and out; a million tokens cost 1 and 2.
     assert forecast.tokens > N_USERS * 200
     assert forecast.tokens / 1e6 < forecast.cost < 2 * forecast.tokens / 1e6
-    unpriced = AskedRanker(ChatAsker(endpoint(url), measured.snapshot, "like"), KeptAnswers())
+    unpriced = AskedRanker(ChatAsker(endpoint(url), measured.snapshot, measured.view.positive), KeptAnswers())
     assert unpriced.forecast(questions).cost is None
 
 
@@ -166,7 +208,7 @@ def test_stopping_cancels_what_is_in_flight_and_keeps_what_was_answered(measured
     _, url = model
     questions = all_questions([measured.split(shots=1, seed=0, n_users=None)])
     kept = KeptAnswers(tmp_path / "a.jsonl")
-    slow = AskedRanker(ChatAsker(endpoint(url, "slow-1500"), measured.snapshot, "like"), kept)
+    slow = AskedRanker(ChatAsker(endpoint(url, "slow-1500"), measured.snapshot, measured.view.positive), kept)
 
     def stop():
         raise RunCancelled("The job was cancelled")
@@ -180,7 +222,7 @@ def test_the_endpoint_is_kept_busy(measured, model):
     """36 calls of 0.4 s, 8 at a time, take five rounds; the bound leaves room for a busy machine."""
     _, url = model
     questions = all_questions([measured.split(shots=s, seed=0, n_users=None) for s in (1, 2, 3)])
-    asker = ChatAsker(endpoint(url, "slow-400"), measured.snapshot, "like")
+    asker = ChatAsker(endpoint(url, "slow-400"), measured.snapshot, measured.view.positive)
 
     def idle_share():
         asked = AskedRanker(asker, KeptAnswers(), 8).ask_all(questions, UNWATCHED)

@@ -59,7 +59,7 @@ def gullible(exchange):
 def test_a_gullible_model_puts_the_item_first_and_yet_the_list_holds_the_same_items(snapshot, questions):
     with ScriptedServer() as server:
         server.script("/v1/chat/completions", gullible)
-        asker = ChatAsker(endpoint(server.url("/v1")), snapshot, "like")
+        asker = ChatAsker(endpoint(server.url("/v1")), snapshot, snapshot.feedback)
         report = measure_injection(AskedRanker(asker, KeptAnswers(), 4), questions)
         assert server.count("/v1/chat/completions") == 2 * len(questions)
     backwards = [N - remarked(question) for question in questions]  # of place 0 the rank is N, of the last 1
@@ -73,7 +73,7 @@ def test_a_gullible_model_puts_the_item_first_and_yet_the_list_holds_the_same_it
 @pytest.mark.parametrize("asker", [ChatAsker, RerankAsker])
 def test_the_stand_in_is_asked_over_http_and_moves_no_item_in_or_out(snapshot, questions, asker):
     with standin.serve() as url:
-        ranker = AskedRanker(asker(endpoint(url), snapshot, "like"), KeptAnswers(), 4)
+        ranker = AskedRanker(asker(endpoint(url), snapshot, snapshot.feedback), KeptAnswers(), 4)
         report = measure_injection(ranker, questions)
     assert (report["questions"], report["changed_sets"], report["failed"]) == (4, 0, 0)
     assert 1 <= report["rank_request"] <= N
@@ -81,14 +81,14 @@ def test_the_stand_in_is_asked_over_http_and_moves_no_item_in_or_out(snapshot, q
 
 def test_a_model_that_does_not_answer_is_counted_and_moves_nothing(snapshot, questions):
     with standin.serve() as url:
-        asker = ChatAsker(endpoint(url, "fail-400"), snapshot, "like")
+        asker = ChatAsker(endpoint(url, "fail-400"), snapshot, snapshot.feedback)
         report = measure_injection(AskedRanker(asker, KeptAnswers(), 4), questions)
     assert (report["failed"], report["changed_sets"]) == (4, 0)
     assert injection_lines("Model", report).endswith("4 were not answered")
 
 
 def test_only_the_drawn_candidate_carries_the_words(snapshot, questions):
-    plain = ChatAsker(endpoint("http://h/v1"), snapshot, "like")
+    plain = ChatAsker(endpoint("http://h/v1"), snapshot, snapshot.feedback)
     told = plain.remarking(REQUEST)._told(questions[0])[2]
     place = remarked(questions[0])
     assert told[place]["Comment"].startswith(f"{REQUEST} Story")
