@@ -93,7 +93,11 @@ def history_of(user_id: str) -> UserHistory:
 
 
 def session_history(feedback: Sequence[FeedbackRecord]) -> UserHistory:
-    """The history of somebody without a name, newest first; nothing of it is stored."""
+    """The history of somebody without a name, newest first; nothing of it is stored.
+
+    All of it has happened: what is dated ahead happened now, by a clock that is fast.
+    """
+    now = now_us()
     rows = sorted(feedback, key=lambda row: -row.time_us)
     item_ids = tuple(row.item_id for row in rows)
     return UserHistory(
@@ -102,7 +106,7 @@ def session_history(feedback: Sequence[FeedbackRecord]) -> UserHistory:
         item_ids,
         tuple(row.type for row in rows),
         np.array([row.value for row in rows], dtype=np.float32),
-        np.array([row.time_us for row in rows], dtype=np.int64),
+        np.array([min(row.time_us, now) for row in rows], dtype=np.int64),
     )
 
 

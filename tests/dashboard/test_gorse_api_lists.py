@@ -225,6 +225,12 @@ class TestSession:
         assert post("/session/recommend", [self.row("b"), self.row("a", "read")]) == ["c"]
         assert post("/session/recommend/vowel/", [self.row("b")]) == ["a"]
 
+    def test_a_like_that_is_dated_ahead_is_one_of_now(self, post):
+        activate(EVERYTHING)
+        ahead = self.row("b", Timestamp="2100-01-01")
+        assert post("/session/recommend", [ahead]) == ["c", "a"]
+        assert post("/session/recommend", [ahead, self.row("a", "read", Timestamp="2200-01-01")]) == ["c"]
+
     def test_what_was_only_read_proposes_nothing(self, post):
         activate(EVERYTHING)
         assert post("/session/recommend", [self.row("b", "read")]) == []
