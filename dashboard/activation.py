@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from dashboard import drafts
 from dashboard.errors import Blocked, Conflict
 from dashboard.models import Activation, ActiveVersion, Flow, FlowVersion
+from dashboard.models.flows import NOTE_LENGTH
 from dashboard.shared_flow import tell
 from recflow.engine.check import blocking
 from recflow.engine.flow import load_flow
@@ -50,6 +51,8 @@ def activate(
     takes_back: Activation | None = None,
 ) -> Activation:
     """Let a version answer requests; without a number the draft, which becomes a version first.
+
+    A flow that was archived is back in the list: what answers has to be there. The note says so.
 
     Args:
         reviewed: what the review showed: ``revision`` of the draft and the address it ``replaces``. Each that
@@ -91,7 +94,7 @@ def activate(
             version=version,
             previous=previous,
             author=author,
-            note=drafts.checked_note(note),
+            note=_joined(drafts.checked_note(note), drafts.unarchive(flow)),
             takes_back=takes_back,
         )
 
@@ -112,6 +115,10 @@ def refuse_unless_newest(entry: Activation) -> None:
     newest = newest_activation()
     if newest is not None and newest != entry:
         raise Conflict(_since_then(newest))
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(filter(None, notes))[:NOTE_LENGTH]
 
 
 def _since_then(newest: Activation | None) -> str:

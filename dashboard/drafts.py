@@ -122,6 +122,15 @@ def undelete(flow_id: int) -> Flow:
     return find(flow_id)
 
 
+def unarchive(flow: Flow) -> str:
+    """Put a flow back into the list, if it was put away; the caller holds its lock. Says so in a sentence."""
+    if not flow.archived:
+        return ""
+    flow.archived = False
+    flow.save(update_fields=["archived"])
+    return f"{flow.name} had been archived and is back"
+
+
 def draft_of(flow: Flow) -> Draft:
     return flow.drafts.get(revision=flow.revision)
 

@@ -61,6 +61,18 @@ def test_a_flow_that_was_deleted_since_comes_back_with_its_version(flow):
     assert done.note == "Home had been deleted and is back"
 
 
+def test_a_flow_that_was_archived_since_is_back_in_the_list_with_its_version(flow):
+    other = drafts.create("Other", POPULAR, "ada")
+    activate(other.pk, None, "", "ada")
+    drafts.change(flow.pk, "ada", archived=True)
+    done = roll_back(newest().pk, "ada")
+    assert (active_version().flow, done.note) == (flow, "Home had been archived and is back")
+    assert not drafts.find(flow.pk).archived
+    drafts.change(other.pk, "ada", archived=True)
+    assert activate(other.pk, None, "again", "ada").note == "again; Other had been archived and is back"
+    assert not drafts.find(other.pk).archived
+
+
 def test_a_deleted_flow_stays_deleted_when_its_version_may_not_come_back(flow):
     other = drafts.create("Other", POPULAR, "ada")
     activate(other.pk, None, "", "ada")
