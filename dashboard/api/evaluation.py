@@ -25,7 +25,7 @@ from dashboard.models import Flow as FlowRow
 from dashboard.refresh_cost import refresh_cost
 from dashboard.store import now_us, store
 from recflow.data.snapshot import Snapshot
-from recflow.engine.check import Problem, blocking
+from recflow.engine.check import Problem, blocking, check
 from recflow.engine.flow import Flow, load_flow
 
 router = Router()
@@ -156,9 +156,16 @@ async def result_difference(
 
 
 def _drawings(flow_id: int, version: int | None) -> tuple[Flow, Flow, Snapshot, dict[str, int] | None]:
-    """What is live, what would be, the data, and where the first is kept (None: configuration)."""
+    """What is live, what would be, the data, and where the first is kept (None: configuration).
+
+    Raises:
+        Blocked: one of the two cannot run; said before an answer begins, of which it would be too late.
+    """
     after = load_flow(drafts.saved_drawing(flow_id, version).document)
     before, _ = active_flow()
+    for flow, which in ((after, "this drawing"), (before, "what is live now")):
+        if problems := blocking(check(flow)):
+            raise Blocked(f"Lists cannot be compared, for {which} cannot run: {problems[0].message}")
     return before, after, store.snapshot(), address_of(active_version())
 
 

@@ -12,7 +12,7 @@ from django.test import AsyncClient, Client
 from dashboard import activation, drafts, runs
 from dashboard.artifacts import ArtifactStore
 from dashboard.catalogue import writing
-from dashboard.models import Draft, Job, ModelPrice, ServiceEndpoint
+from dashboard.models import Draft, FlowVersion, Job, ModelPrice, ServiceEndpoint
 from dashboard.outside import directory
 from recflow.data.records import FeedbackRecord, ItemRecord
 
@@ -240,3 +240,20 @@ async def test_lists_are_compared_with_a_line_for_each_step(feedback):
         3,
         {"flow_id": flow_id, "version": 1},
     )
+
+
+@pytest.mark.parametrize("progress", ["", "&progress=true"])
+def test_drawings_that_cannot_run_are_refused_before_a_comparison_begins(client, progress):
+    flow = drafts.create("Feed", drawing(kind="none"), "ada")
+    activation.activate(flow.pk, None, "", "ada")
+    drafts.save(flow.pk, 1, drawing(kind="mf", n_factors=0), "ada")
+    answer = client.get(f"/api/flows/{flow.pk}/result-difference?per_group=1{progress}")
+    assert answer.status_code == 422
+    assert answer.json()["message"].startswith("Lists cannot be compared, for this drawing cannot run: ")
+    # as after an upgrade that refuses what it took before
+    broken = drawing(kind="none") | {"edges": []}
+    FlowVersion.objects.filter(flow=flow).update(text=json.dumps(broken), hash="broken")
+    drafts.save(flow.pk, 2, drawing(kind="none"), "ada")
+    answer = client.get(f"/api/flows/{flow.pk}/result-difference?per_group=1{progress}")
+    assert answer.status_code == 422
+    assert answer.json()["message"].startswith("Lists cannot be compared, for what is live now cannot run: ")
