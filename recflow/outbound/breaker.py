@@ -38,21 +38,26 @@ class Breaker:
         self._failures = 0
         self._open_until: float | None = None
         self._reason = ""
-        self._is_probing = False
+        self._probe = 0  # the one under way, 0 for none
+        self._probes = 0
 
-    def admit(self, now: float) -> None:
+    def admit(self, now: float) -> int:
         """Lets a call through, or refuses it. Whoever is let through owes one of the calls below.
+
+        Returns:
+            Which probe the call is, 0 for a call through a closed circuit; ``release`` wants to know.
 
         Raises:
             ServiceRefused: the circuit is open, or its one probe is under way.
         """
         with self._lock:
             if self._open_until is None:
-                return
+                return 0
             left = self._open_until - now
-            if left <= 0 and not self._is_probing:
-                self._is_probing = True
-                return
+            if left <= 0 and not self._probe:
+                self._probes += 1
+                self._probe = self._probes
+                return self._probe
             when = f"the next try is in {left:.0f} s" if left > 0 else "one call is trying it again"
             raise ServiceRefused(
                 f"It failed a moment ago ({self._reason}); {when}.",
@@ -71,7 +76,7 @@ class Breaker:
         """A failure that a later call may not meet."""
         with self._lock:
             self._failures += 1
-            if self._is_probing or self._failures >= self._failures_to_open:
+            if self._probe or self._failures >= self._failures_to_open:
                 self._open(now + self._open_s, reason)
 
     def open(self, now: float, reason: str, seconds: float | None = None) -> None:
@@ -79,10 +84,12 @@ class Breaker:
         with self._lock:
             self._open(now + (self._open_s if seconds is None else seconds), reason)
 
-    def release(self) -> None:
-        """The admitted call ended without telling anything about the service (cancelled, no budget)."""
+    def release(self, probe: int) -> None:
+        """The call that was admitted as this ended without telling anything about the service (cancelled, no
+        budget). One that is no probe, or no longer the probe, leaves the probe of another call alone."""
         with self._lock:
-            self._is_probing = False
+            if probe == self._probe:
+                self._probe = 0
 
     def reset(self) -> None:
         """Somebody changed the endpoint's settings: what was learned no longer counts."""
@@ -101,10 +108,10 @@ class Breaker:
         # A service that asked for two minutes is not tried after one because another call failed meanwhile.
         self._open_until = until if self._open_until is None else max(until, self._open_until)
         self._reason = reason
-        self._is_probing = False
+        self._probe = 0
 
     def _close(self) -> None:
         self._failures = 0
         self._open_until = None
         self._reason = ""
-        self._is_probing = False
+        self._probe = 0

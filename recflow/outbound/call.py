@@ -175,6 +175,7 @@ class _Call:
     started: float = field(init=False)
     last_end: float = field(init=False)
     in_line_s: float = 0.0
+    admitted_as: int = 0
     breaker: Breaker = field(init=False)
     gate: Gate = field(init=False)
 
@@ -209,11 +210,11 @@ class _Call:
         if not self.gate.try_enter():
             await self._wait_at_the_gate()
         try:
-            self.breaker.admit(self.timing.monotonic())
+            self.admitted_as = self.breaker.admit(self.timing.monotonic())
             try:
                 return await self._admitted()
             except BaseException:
-                self.breaker.release()
+                self.breaker.release(self.admitted_as)
                 raise
         finally:
             self.gate.leave()
@@ -293,7 +294,7 @@ class _Call:
         elif isinstance(outcome, Answer) and not decision.counts_as_failure:
             self.breaker.succeed()
         else:  # nothing is known yet: of a service that is loading, only a whole call in vain tells something
-            self.breaker.release()
+            self.breaker.release(self.admitted_as)
         if decision.throttled:
             self.gate.narrow()
         elif decision.kind == "ok":

@@ -60,9 +60,25 @@ def test_probe_that_fails_opens_it_again_at_once():
 
 def test_probe_that_was_cancelled_lets_another_one_through():
     breaker = failed(5)
+    breaker.release(breaker.admit(60.0))
     breaker.admit(60.0)
-    breaker.release()
-    breaker.admit(60.0)
+
+
+def test_a_call_from_before_that_is_cancelled_leaves_the_probe_of_another_alone():
+    breaker = Breaker()
+    before = breaker.admit(0.0)
+    breaker.open(0.0, "dead")
+    first = breaker.admit(61.0)
+    breaker.release(before)
+    with pytest.raises(ServiceRefused):
+        breaker.admit(62.0)
+    breaker.fail(62.0, "still dead")
+    second = breaker.admit(123.0)
+    breaker.release(first)  # the probe that is under way is another one by now
+    with pytest.raises(ServiceRefused):
+        breaker.admit(124.0)
+    breaker.release(second)
+    breaker.admit(125.0)
 
 
 def test_time_the_service_named_is_not_shortened_by_other_failures():
