@@ -166,26 +166,31 @@ class _Kept:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._found: Directory | None = None
-        self._good_until = 0.0
+        self._found: tuple[Directory, float, int] | None = None  # until when it is good, after which change
+        self._changes = 0
         self.hooks: list[Callable[[], None]] = []
 
     def fresh(self) -> Directory | None:
-        return self._found if time.monotonic() < self._good_until else None
+        if (kept := self._found) is None:
+            return None
+        found, good_until, changes = kept
+        return found if time.monotonic() < good_until and changes == self._changes else None
 
     def current(self) -> Directory:
         with self._lock:
             if (found := self.fresh()) is not None:
                 return found
-            before, found = self._found, read()
-            self._found, self._good_until = found, time.monotonic() + FRESH_S
-        if before is not None and before != found:
+            # What is changed while the rows are read may not be among them.
+            before, changes = self._found, self._changes
+            found = read()
+            self._found = found, time.monotonic() + FRESH_S, changes
+        if before is not None and before[0] != found:
             for hook in self.hooks:
                 hook()
         return found
 
     def forget(self) -> None:
-        self._good_until = 0.0
+        self._changes += 1
         for hook in self.hooks:
             hook()
 
