@@ -54,7 +54,7 @@ async def answer(
     room = options.max_output_tokens or MAX_OUTPUT_TOKENS
     booked, cost = asked + room, price.of(asked, room) if price else None
     budget = budget_of_today(found.limits)
-    budget.reserve(booked, cost)
+    settle = budget.reserve(booked, cost)
     heard: list[str] = []
     secrets = Outside(endpoints=found.endpoints, secrets=found.secrets).hidden
     hider = PieceHider(secrets)
@@ -85,7 +85,7 @@ async def answer(
         raise
     finally:
         paid = price.of(*used) if price else None
-        budget.settle(booked, cost, sum(used), paid)
+        settle(sum(used), paid)
         ms = (perf_counter() - began) * 1000
         call_log.writer.record(_logged(endpoint, used, paid, ms, attempts, failure))
     return result

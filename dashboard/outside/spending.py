@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from recflow.errors import BudgetExceeded
-from recflow.llm.budget import Budget, Limit
+from recflow.llm.budget import Budget, Limit, Settle
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS spent (
@@ -76,19 +76,19 @@ class DayBudget:
     max_cost: float | None = None
     clock: Callable[[], date] = today
 
-    def reserve(self, tokens: int, cost: float | None) -> None:
+    def reserve(self, tokens: int, cost: float | None) -> Settle:
         limit = Limit("today", self.max_tokens, self.max_cost)
-        with self.book.changing(self.clock(), limit):
+        day = self.clock()
+        with self.book.changing(day, limit):
             limit.reserve(tokens, cost)
 
-    def settle(
-        self, reserved_tokens: int, reserved_cost: float | None, tokens: int, cost: float | None
-    ) -> None:
-        limit = Limit("today")
-        with self.book.changing(self.clock(), limit):
-            limit.settle(reserved_tokens, reserved_cost, tokens, cost)
-            # A call over midnight was booked on the day before: the new day has nothing of it to give back.
-            limit.tokens, limit.cost = max(0, limit.tokens), max(0.0, limit.cost)
+        def settle(used: int, paid: float | None) -> None:
+            # On the day of the reservation: the next one has nothing of it to give back.
+            booked = Limit("today")
+            with self.book.changing(day, booked):
+                booked.correct(used - tokens, (paid or 0.0) - (cost or 0.0))
+
+        return settle
 
 
 @dataclass(frozen=True)
@@ -98,16 +98,16 @@ class Both:
     first: Budget
     second: Budget
 
-    def reserve(self, tokens: int, cost: float | None) -> None:
-        self.first.reserve(tokens, cost)
+    def reserve(self, tokens: int, cost: float | None) -> Settle:
+        settle_first = self.first.reserve(tokens, cost)
         try:
-            self.second.reserve(tokens, cost)
+            settle_second = self.second.reserve(tokens, cost)
         except BudgetExceeded:
-            self.first.settle(tokens, cost, 0, 0.0)
+            settle_first(0, 0.0)
             raise
 
-    def settle(
-        self, reserved_tokens: int, reserved_cost: float | None, tokens: int, cost: float | None
-    ) -> None:
-        self.first.settle(reserved_tokens, reserved_cost, tokens, cost)
-        self.second.settle(reserved_tokens, reserved_cost, tokens, cost)
+        def settle(used: int, paid: float | None) -> None:
+            settle_first(used, paid)
+            settle_second(used, paid)
+
+        return settle

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from recflow.errors import BudgetExceeded
 
+#: Replaces an estimate by the tokens and the money that were used, failed attempts included: they may have
+#: been billed.
+Settle = Callable[[int, float | None], None]
+
 
 class Budget(Protocol):
     """What the rankers ask of a budget; one for a run, one for a day, or both behind one face."""
 
-    def reserve(self, tokens: int, cost: float | None) -> None:
+    def reserve(self, tokens: int, cost: float | None) -> Settle:
         """Books an estimate before a call.
+
+        Returns:
+            What is to be called after it.
 
         Raises:
             BudgetExceeded: it does not fit any more.
         """
-
-    def settle(
-        self, reserved_tokens: int, reserved_cost: float | None, tokens: int, cost: float | None
-    ) -> None:
-        """Replaces the estimate by what was used, failed attempts included: they may have been billed."""
 
 
 @dataclass
@@ -42,7 +45,7 @@ class Limit:
     cost: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def reserve(self, tokens: int, cost: float | None) -> None:
+    def reserve(self, tokens: int, cost: float | None) -> Settle:
         with self._lock:
             if self.max_tokens is not None and self.tokens + tokens > self.max_tokens:
                 raise _exceeded(
@@ -62,12 +65,16 @@ class Limit:
             self.tokens += tokens
             self.cost += cost or 0.0
 
-    def settle(
-        self, reserved_tokens: int, reserved_cost: float | None, tokens: int, cost: float | None
-    ) -> None:
+        def settle(used: int, paid: float | None) -> None:
+            self.correct(used - tokens, (paid or 0.0) - (cost or 0.0))
+
+        return settle
+
+    def correct(self, tokens: int, cost: float) -> None:
+        """Counts so much more, or less where it is below 0."""
         with self._lock:
-            self.tokens += tokens - reserved_tokens
-            self.cost += (cost or 0.0) - (reserved_cost or 0.0)
+            self.tokens += tokens
+            self.cost += cost
 
 
 def _exceeded(sentence: str) -> BudgetExceeded:

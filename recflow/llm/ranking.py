@@ -194,17 +194,17 @@ class _Session:
             return await chat(self.endpoint, prompt.messages, options, timing=self.timing)
         price, estimate = self.endpoint.price, prompt.estimate
         cost = price.of(estimate.prompt, estimate.answer) if price else None
-        self.budget.reserve(estimate.total, cost)
+        settle = self.budget.reserve(estimate.total, cost)
         try:
             result = await chat(self.endpoint, prompt.messages, options, timing=self.timing)
         except BaseException as error:
             # What was cancelled was probably under way, and a prompt that was sent is paid for.
             wasted = estimate.prompt * (error.attempts if isinstance(error, ServiceError) else 1)
-            self.budget.settle(estimate.total, cost, wasted, price.of(wasted, 0) if price else None)
+            settle(wasted, price.of(wasted, 0) if price else None)
             raise
         wasted = estimate.prompt * (len(result.attempts) - 1)
         used = result.prompt_tokens + result.completion_tokens + wasted
-        self.budget.settle(estimate.total, cost, used, self._cost(result, wasted))
+        settle(used, self._cost(result, wasted))
         return result
 
     def _options(self, prompt: Prompt) -> ChatOptions:

@@ -193,22 +193,19 @@ async def _score(
     tokens = estimate_tokens(query) * len(batch) + sum(map(estimate_tokens, batch))
     price = endpoint.price
     cost = price.of(tokens, 0) if price else None
-    if budget is not None:
-        budget.reserve(tokens, cost)
+    settle = budget.reserve(tokens, cost) if budget is not None else _book_nothing
     started = perf_counter()
     try:
         answer = await rerank(endpoint, settings.profile, query, batch, timing=timing)
     except ServiceError as error:
         ms = (perf_counter() - started) * 1000
         calls.append(replace(record, problem=str(error), attempts=tuple(error.history), ms=ms))
-        if budget is not None:
-            wasted = tokens * error.attempts
-            budget.settle(tokens, cost, wasted, price.of(wasted, 0) if price else None)
+        wasted = tokens * error.attempts
+        settle(wasted, price.of(wasted, 0) if price else None)
         raise
     used = tokens if answer.tokens is None else answer.tokens
     used_with_retries = used + tokens * (len(answer.attempts) - 1)
-    if budget is not None:
-        budget.settle(tokens, cost, used_with_retries, price.of(used_with_retries, 0) if price else None)
+    settle(used_with_retries, price.of(used_with_retries, 0) if price else None)
     calls.append(
         replace(
             _scored(record, answer),
@@ -221,6 +218,10 @@ async def _score(
     if any(score is not None for score in answer.scores):
         paid.keep(asked, replace(answer, attempts=()))
     return answer.scores
+
+
+def _book_nothing(used: int, paid: float | None) -> None:
+    """Without a budget."""
 
 
 def _scored(record: CallRecord, answer: RerankAnswer) -> CallRecord:

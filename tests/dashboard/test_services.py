@@ -295,8 +295,7 @@ def test_a_day_is_booked_in_a_file_and_a_refusal_books_nothing(tmp_path):
     day = DayBudget(book, max_tokens=100, clock=lambda: days[0])
     run = Limit("this run", max_tokens=1000)
     both = Both(run, day)
-    both.reserve(60, 0.5)
-    both.settle(60, 0.5, 80, 0.4)
+    both.reserve(60, 0.5)(80, 0.4)
     with pytest.raises(BudgetExceeded, match="100 tokens for today"):
         both.reserve(30, 0.1)
     assert (run.tokens, run.cost) == (80, pytest.approx(0.4))
@@ -309,17 +308,35 @@ def test_a_day_is_booked_in_a_file_and_a_refusal_books_nothing(tmp_path):
     again.close()
 
 
-def test_a_call_over_midnight_leaves_the_new_day_nothing_more_to_spend(tmp_path):
+def test_a_call_over_midnight_is_settled_on_the_day_on_which_it_was_booked(tmp_path):
     days = [date(2026, 1, 1)]
     book = SpendingBook(tmp_path / "book")
     day = DayBudget(book, max_tokens=100, clock=lambda: days[0])
-    day.reserve(60, 0.5)
+    settle = day.reserve(60, 0.5)
     days[0] = date(2026, 1, 2)
-    day.settle(60, 0.5, 10, 0.1)
-    assert book.of(days[0]) == (0, 0.0)
+    day.reserve(40, 0.2)(30, 0.25)  # of somebody else
+    settle(10, 0.1)
+    assert book.of(date(2026, 1, 1)) == (10, pytest.approx(0.1))
+    assert book.of(days[0]) == (30, pytest.approx(0.25))
     with pytest.raises(BudgetExceeded):
-        day.reserve(101, 0.0)
+        day.reserve(71, 0.0)
     book.close()
+
+
+def test_what_is_saved_while_the_rows_are_read_is_seen_by_the_next_look(monkeypatch):
+    read = directory.read
+
+    def read_before_a_change():
+        found = read()
+        monkeypatch.setattr(directory, "read", read)
+        OutsideLimits.objects.update_or_create(defaults={"day_tokens": 77})
+        directory.changed()
+        return found
+
+    monkeypatch.setattr(directory, "read", read_before_a_change)
+    directory.changed()
+    assert directory.current().limits.day_tokens is None
+    assert directory.current().limits.day_tokens == 77
 
 
 def test_an_answer_is_good_for_as_long_as_the_question_says(tmp_path):
