@@ -17,6 +17,7 @@ from django.db.models import F, Q, Sum
 
 from dashboard.models import CallCount, CallLogEntry, OutsideLimits
 from recflow.nodes.outside import Asked
+from recflow.sandbox.frames import whole_text
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +112,7 @@ def write(batch: Iterable[Asked]) -> None:
         if limits.log_calls:
             CallLogEntry.objects.bulk_create([_entry(asked, limits, now) for asked in batch])
         _count(batch, now)
-        for flow, node_id in {(asked.flow, asked.node_id) for asked in batch}:
+        for flow, node_id in {(key["flow"], key["node_id"]) for key in map(_key, batch)}:
             of_node = CallLogEntry.objects.filter(flow=flow, node_id=node_id)
             oldest = of_node.order_by("-id").values_list("id", flat=True)[
                 limits.log_calls : limits.log_calls + 1
@@ -125,9 +126,9 @@ def _entry(asked: Asked, limits: Limits, now: datetime) -> CallLogEntry:
     return CallLogEntry(
         **_key(asked),
         at=now,
-        node_name=asked.node_name[:128],
-        user_id=asked.user_id[:256] if limits.log_prompts else "",
-        message=asked.message,
+        node_name=_kept_text(asked.node_name)[:128],
+        user_id=_kept_text(asked.user_id)[:256] if limits.log_prompts else "",
+        message=_kept_text(asked.message),
         n_calls=asked.n_calls,
         n_kept=asked.n_kept,
         statuses=list(asked.statuses),
@@ -143,14 +144,19 @@ def _entry(asked: Asked, limits: Limits, now: datetime) -> CallLogEntry:
 
 def _key(asked: Asked) -> dict[str, str]:
     return {
-        "flow": asked.flow[:128],
-        "node_id": asked.node_id[:128],
+        "flow": _kept_text(asked.flow)[:128],
+        "node_id": _kept_text(asked.node_id)[:128],
         "kind": asked.kind,
-        "endpoint": asked.endpoint,
-        "model": asked.model[:200],
+        "endpoint": _kept_text(asked.endpoint),
+        "model": _kept_text(asked.model)[:200],
         "status": asked.status,
-        "reason": asked.reason[:64],
+        "reason": _kept_text(asked.reason)[:64],
     }
+
+
+def _kept_text(text: str) -> str:
+    """As every database takes it: texts of other machines may hold half a character pair, or a NUL."""
+    return whole_text(text).replace("\0", "\ufffd")
 
 
 def _count(batch: list[Asked], now: datetime) -> None:
@@ -176,9 +182,9 @@ def newest(n: int, *, flow: str = "", node_id: str = "") -> list[dict[str, Any]]
     """The newest entries, of one node or of all, newest first."""
     entries = CallLogEntry.objects.order_by("-id")
     if flow:
-        entries = entries.filter(flow=flow)
+        entries = entries.filter(flow=_kept_text(flow)[:128])
     if node_id:
-        entries = entries.filter(node_id=node_id)
+        entries = entries.filter(node_id=_kept_text(node_id)[:128])
     return [_shown(entry) for entry in entries[:n]]
 
 
@@ -193,7 +199,7 @@ def _shown(entry: CallLogEntry) -> dict[str, Any]:
 def failing(flow: str) -> list[dict[str, Any]]:
     """Nodes of a flow whose newest calls failed more often than Settings accept, and what to say of them."""
     accepted = (OutsideLimits.objects.first() or OutsideLimits()).warn_failed_percent
-    of_flow = CallLogEntry.objects.filter(flow=flow[:128])
+    of_flow = CallLogEntry.objects.filter(flow=_kept_text(flow)[:128])
     found = []
     for node_id in of_flow.order_by("node_id").values_list("node_id", flat=True).distinct():
         newest_first = of_flow.filter(node_id=node_id).order_by("-id").values_list("status", "kind")

@@ -383,6 +383,22 @@ def failing_after(*statuses, **changed):
     return [(node["node_id"], node["message"]) for node in call_log.failing("Home")]
 
 
+def test_a_text_that_no_database_takes_costs_no_other_call_its_place_in_the_log():
+    odd = "half \ud83d and \0 nothing"
+    call_log.write(
+        [
+            entry("a"),
+            entry("b", message=odd, model=odd, flow=odd, node_name=odd, user_id=odd, reason=odd),
+            entry("c", details={"answer": odd}),
+        ]
+    )
+    by_node = {kept["node_id"]: kept for kept in call_log.newest(9)}
+    assert sorted(by_node) == ["a", "b", "c"]
+    assert by_node["b"]["message"] == "half ? and \ufffd nothing"
+    assert [kept["node_id"] for kept in call_log.newest(9, flow=odd)] == ["b"]
+    assert call_log.failing(odd) == []
+
+
 def test_a_node_fails_too_often_by_the_share_of_its_last_fifty_calls():
     assert failing_after(*["failed"] * 9 + ["ok"] * 41) == [("k", "18 % of its last 50 rankings failed")]
     assert failing_after(*["failed"] * 9 + ["ok"] * 50) == []  # the failures are older than the last 50
