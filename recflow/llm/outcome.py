@@ -70,7 +70,8 @@ class LlmRanking:
 
     Args:
         order: all candidate positions, best first, in every outcome.
-        status: ok (all ranked), partial (some) or failed (none: the order is the one that came in).
+        status: ok (all ranked), partial (some) or failed (none, or in windows not the top of the list: the
+            order is the one that came in).
         reason: one word for what is short of ok, "" for ok.
         message: its sentence.
         origins: for each candidate: ranked by the model, appended behind because the model left it out, or

@@ -315,7 +315,11 @@ async def _rank_in_windows_that_fit(session: _Session, asked: list[int], problem
 
 
 async def _rank_in_windows(session: _Session, asked: list[int], size: int, step: int) -> LlmRanking:
-    """Windows from the end of the list to its front, each reordered in place."""
+    """Windows from the end of the list to its front, each reordered in place.
+
+    Only the last of them says what comes first: without its answer there is no ranking, whatever became of
+    the rest.
+    """
     order = list(asked)
     ranked: set[int] = set()
     reading = None
@@ -328,11 +332,12 @@ async def _rank_in_windows(session: _Session, asked: list[int], size: int, step:
             if not ranked:
                 raise
             session.notes.append(f"The ranking stopped after {done} of {len(starts)} windows.")
-            why = {"reason": _reason(error), "message": str(error), "error": error}
-            return session.done(asked, order, ranked, **why)
+            return session.failed(asked, error)
         placed = [window[place] for place in reading.order]
         order[start : start + size] = placed
         ranked.update(placed[: reading.n_ranked])
+    if reading is not None and not reading.n_ranked:
+        return session.done(asked, asked, set(), reading)
     return session.done(asked, order, ranked, reading)
 
 

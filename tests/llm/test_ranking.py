@@ -203,13 +203,36 @@ async def test_a_long_list_is_ranked_in_windows_and_says_so(server, endpoint):
     assert ranking.notes == ("5 candidates were ranked in windows of 4.",)
 
 
-async def test_a_service_that_dies_between_windows_leaves_what_was_ranked(server, endpoint):
+async def test_a_service_that_dies_before_the_top_was_ranked_gave_no_ranking(server, endpoint):
     server.script(CHAT, judge(lambda number: -number), status(401))
     ranking = await rank(endpoint, items(6), technique="windows", window_size=4, window_step=2)
-    assert ranking.order == (0, 1, 5, 4, 3, 2)
-    assert (ranking.status, ranking.reason, server.count(CHAT)) == ("partial", "auth", 2)
-    assert ranking.origins == ("appended", "appended", *["ranked"] * 4)
+    assert ranking.order == (0, 1, 2, 3, 4, 5)
+    assert (ranking.status, ranking.reason, server.count(CHAT)) == ("failed", "auth", 2)
+    assert ranking.origins == ("incoming",) * 6
     assert ranking.notes == ("The ranking stopped after 1 of 2 windows.",)
+    assert len(ranking.calls) == 2  # what was paid for is told all the same
+
+
+async def test_a_top_window_without_a_candidate_in_its_answer_is_no_ranking(server, endpoint):
+    nothing = json_reply({"choices": [{"message": {"content": "What a nice list."}}]})
+    server.script(CHAT, judge(lambda number: -number), nothing)
+    ranking = await rank(endpoint, items(6), technique="windows", window_size=4, window_step=2)
+    assert (ranking.order, ranking.status, ranking.reason) == ((0, 1, 2, 3, 4, 5), "failed", "no_candidate")
+    server.script(CHAT, nothing, judge(lambda number: -number))
+    ranking = await rank(endpoint, items(6), technique="windows", window_size=4, window_step=2)
+    assert (ranking.order, ranking.status) == ((3, 2, 1, 0, 4, 5), "partial")  # the tail stays as it came
+
+
+async def test_a_budget_that_ends_between_windows_leaves_no_ranking(server, endpoint):
+    server.script(CHAT, judge(lambda number: -number))
+    windows = {"technique": "windows", "window_size": 4, "window_step": 2}
+    whole = await rank(endpoint, items(20), **windows)
+    assert (whole.status, server.count(CHAT)) == ("ok", 9)
+    three = sum(call.tokens_in + call.tokens_out for call in whole.calls[:3])
+    budget = Limit("this run", three + max(call.estimate.total for call in whole.calls))
+    ranking = await rank(endpoint, items(20), budget=budget, **windows)
+    assert 9 + 1 < server.count(CHAT) < 9 + 9
+    assert (ranking.order, ranking.status, ranking.reason) == (tuple(range(20)), "failed", "budget")
 
 
 @pytest.fixture
@@ -226,11 +249,11 @@ def stopped(monkeypatch):
     monkeypatch.setattr(ranking_module, "build_messages", build_or_stop)
 
 
-async def test_a_prompt_that_is_stopped_between_windows_leaves_what_was_ranked(server, endpoint, stopped):
+async def test_a_prompt_that_is_stopped_between_windows_leaves_no_ranking(server, endpoint, stopped):
     server.script(CHAT, judge(lambda number: -number))
     ranking = await rank(endpoint, items(6), technique="windows", window_size=4, window_step=2)
-    assert ranking.order == (0, 1, 5, 4, 3, 2)
-    assert (ranking.status, ranking.reason, server.count(CHAT)) == ("partial", "template", 1)
+    assert ranking.order == (0, 1, 2, 3, 4, 5)
+    assert (ranking.status, ranking.reason, server.count(CHAT)) == ("failed", "template", 1)
 
 
 async def test_one_prompt_that_is_stopped_does_not_spoil_the_other_shuffles(server, endpoint, stopped):
