@@ -19,7 +19,7 @@ from dashboard.outside import directory
 from dashboard.outside.spending import today
 from recflow.llm.endpoint import Endpoint, ThinkingOff, capabilities_of, forget_refusals
 from recflow.nodes.outside import DEFAULT_ENDPOINT
-from recflow.outbound.call import breaker_status, reset_breaker
+from recflow.outbound.call import EndpointPolicy, breaker_status, reset_breaker
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _SECRET_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
@@ -123,7 +123,7 @@ def save_endpoint(name: str, form: EndpointForm) -> ServiceEndpoint:
         row.revision += 1
         row.save()
     for known in filter(None, (old, _known_as(row))):
-        _start_anew(*known)
+        _start_anew(known)
     directory.changed()
     return row
 
@@ -134,17 +134,17 @@ def delete_endpoint(name: str) -> None:
     row = ServiceEndpoint.objects.filter(name=name).first()
     if row is None:
         raise NotFound(f"There is no endpoint {name!r} in Settings")
-    _start_anew(*_known_as(row))
+    _start_anew(_known_as(row))
     row.delete()
     directory.changed()
 
 
 def reset_endpoint(name: str) -> None:
-    """Forgets what was learned of an endpoint: its failures, and the parameters it refused."""
+    """Forgets, in all processes, what was learned of an endpoint: its failures, and what it refused."""
     named = directory.current().endpoints.get(name)
     if named is None:
         raise NotFound(f"There is no endpoint {name!r}")
-    _start_anew(named.endpoint.call_policy.name, named.endpoint)
+    _start_anew(named.endpoint)
 
 
 def _refuse_configured(name: str) -> None:
@@ -155,12 +155,14 @@ def _refuse_configured(name: str) -> None:
         )
 
 
-def _known_as(row: ServiceEndpoint) -> tuple[str, Endpoint]:
-    return directory.policy_name(row), Endpoint(row.base_url, row.model)
+def _known_as(row: ServiceEndpoint) -> Endpoint:
+    policy = EndpointPolicy(directory.policy_name(row), rate_file=directory.rate_file())
+    return Endpoint(row.base_url, row.model, policy=policy)
 
 
-def _start_anew(policy_name: str, endpoint: Endpoint) -> None:
-    reset_breaker(policy_name)
+def _start_anew(endpoint: Endpoint) -> None:
+    policy = endpoint.call_policy
+    reset_breaker(policy.name, policy.rate_file)
     forget_refusals(endpoint)
 
 
@@ -246,7 +248,7 @@ def shown_endpoint(name: str) -> dict[str, Any]:
 def _shown_endpoint(found: directory.Directory, name: str, row: ServiceEndpoint | None) -> dict[str, Any]:
     named = found.endpoints[name]
     endpoint, policy = named.endpoint, named.endpoint.call_policy
-    status = breaker_status(policy.name)
+    status = breaker_status(policy.name, policy.rate_file)
     return {
         "name": name,
         "origin": found.origins[name],

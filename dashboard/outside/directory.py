@@ -157,8 +157,12 @@ def policy_name(row: ServiceEndpoint) -> str:
 
 
 def _policy(name: str, guard: Guard, rate: Rate, concurrency: int = 0) -> EndpointPolicy:
-    rates = str(settings.DATA_DIR / "rates.sqlite3")
-    return EndpointPolicy(name, guard, concurrency=concurrency, rate=rate, rate_file=rates)
+    return EndpointPolicy(name, guard, concurrency=concurrency, rate=rate, rate_file=rate_file())
+
+
+def rate_file() -> str:
+    """Where all processes keep the rates of endpoints; beside it, what was learned of them."""
+    return str(settings.DATA_DIR / "rates.sqlite3")
 
 
 class _Kept:

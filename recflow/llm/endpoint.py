@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
 from enum import StrEnum
+from time import time
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from recflow.outbound.call import EndpointPolicy
+from recflow.outbound.learned import Learned, learned_beside
 
 
 class ThinkingOff(StrEnum):
@@ -92,24 +93,23 @@ class Endpoint:
         return f"{base}{path}" if urlsplit(base).path else f"{base}/v1{path}"
 
 
-# What each endpoint was seen to refuse: parameter -> what is sent instead (None: nothing).
-_refused: dict[str, dict[str, str | None]] = {}
-_lock = threading.Lock()
-
-
 def capabilities_of(endpoint: Endpoint) -> MappingProxyType[str, str | None]:
-    """Parameters that the endpoint refused, and what is sent instead; None means left out."""
-    with _lock:
-        return MappingProxyType(dict(_refused.get(endpoint.identity, {})))
+    """Parameters that the endpoint refused, and what is sent instead; None means left out.
+
+    All processes with the rate file of its policy know them, for a day.
+    """
+    return MappingProxyType(_learned(endpoint).refusals(endpoint.identity, time()))
 
 
 def remember_refusal(endpoint: Endpoint, parameter: str, instead: str | None) -> None:
     """From now on ``parameter`` is sent to this endpoint as ``instead``, or not at all."""
-    with _lock:
-        _refused.setdefault(endpoint.identity, {})[parameter] = instead
+    _learned(endpoint).remember(endpoint.identity, parameter, instead, time())
 
 
 def forget_refusals(endpoint: Endpoint) -> None:
     """Everything is tried again; call it when the endpoint was changed or updated."""
-    with _lock:
-        _refused.pop(endpoint.identity, None)
+    _learned(endpoint).forget(endpoint.identity)
+
+
+def _learned(endpoint: Endpoint) -> Learned:
+    return learned_beside(endpoint.call_policy.rate_file)

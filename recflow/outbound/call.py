@@ -28,6 +28,7 @@ from recflow.errors import (
 from .breaker import Breaker, BreakerStatus
 from .client import Guard, send
 from .gate import Gate
+from .learned import learned_beside
 from .messages import Answer, Request, shown_url
 from .rate import Rate, Reservation, ledger_at
 from .redact import redact, secrets_of, shown
@@ -146,14 +147,16 @@ async def call(
     return await run.until_settled()
 
 
-def breaker_status(name: str) -> BreakerStatus:
-    """The circuit of an endpoint, for the page that shows it."""
-    return _breaker_of(name).status(time.monotonic())
+def breaker_status(name: str, rate_file: str = "") -> BreakerStatus:
+    """The circuit of an endpoint in this process, for the page that shows it."""
+    return _breaker_of(name, rate_file).status(time.monotonic())
 
 
-def reset_breaker(name: str) -> None:
-    """Forgets an endpoint's failures; call it when its settings were changed."""
-    _breaker_of(name).reset()
+def reset_breaker(name: str, rate_file: str = "") -> None:
+    """Forgets an endpoint's failures, in all processes with that file; call it when its settings were
+    changed."""
+    learned_beside(rate_file).start_anew(name)
+    _breaker_of(name, rate_file).reset()
 
 
 @dataclass(slots=True)
@@ -181,7 +184,7 @@ class _Call:
 
     def __post_init__(self) -> None:
         self.started = self.last_end = self.timing.monotonic()
-        self.breaker = _breaker_of(self.policy.name)
+        self.breaker = _breaker_of(self.policy.name, self.policy.rate_file)
         self.gate = _gate_of(self.policy)
 
     async def until_settled(self) -> Called:
@@ -413,13 +416,20 @@ _LONGEST_OPEN_S = 3600.0  # a service that asks for a day may have sent nonsense
 _RAW_CHARACTERS = 4000
 
 _breakers: dict[str, Breaker] = {}
+_starts_seen: dict[tuple[str, str], int] = {}
 _gates: dict[tuple[asyncio.AbstractEventLoop, str, int], Gate] = {}
 _registry_lock = threading.Lock()
 
 
-def _breaker_of(name: str) -> Breaker:
+def _breaker_of(name: str, rate_file: str) -> Breaker:
+    """The circuit of that name, closed again if another process started the endpoint anew meanwhile."""
+    starts = learned_beside(rate_file).starts(name)
     with _registry_lock:
-        return _breakers.setdefault(name, Breaker())
+        breaker = _breakers.setdefault(name, Breaker())
+        if _starts_seen.setdefault((name, rate_file), starts) != starts:
+            _starts_seen[name, rate_file] = starts
+            breaker.reset()
+        return breaker
 
 
 def _gate_of(policy: EndpointPolicy) -> Gate:

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import time
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User as Account
 from django.test import Client
 
@@ -12,6 +14,7 @@ from recflow.llm.prompts import DEFAULT_TEMPLATE
 from recflow.llm.ranking import rank_with_llm
 from recflow.llm.settings import LlmSettings
 from recflow.outbound.client import close_clients
+from recflow.outbound.learned import Learned
 from tests.scripted_server import ScriptedServer, json_reply, status
 
 pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
@@ -59,13 +62,34 @@ def refused(client):
     return endpoint["refused"]
 
 
+def known_to_another_process():
+    endpoint = directory.current().endpoints["gpt"].endpoint
+    process = Learned(settings.DATA_DIR / "learned.sqlite3")
+    try:
+        return process.refusals(endpoint.identity, time.time())
+    finally:
+        process.close()
+
+
+def test_what_another_process_learned_is_shown_and_a_reset_reaches_it(client):
+    endpoint = directory.current().endpoints["gpt"].endpoint
+    process = Learned(settings.DATA_DIR / "learned.sqlite3")
+    process.remember(endpoint.identity, "seed", None, time.time())
+    before = process.starts(endpoint.call_policy.name)
+    assert refused(client) == {"seed": None}
+    assert client.post("/api/settings/endpoints/gpt/reset").status_code == 200
+    assert process.refusals(endpoint.identity, time.time()) == {}
+    assert process.starts(endpoint.call_policy.name) == before + 1
+    process.close()
+
+
 def test_a_refused_parameter_is_shown_and_sent_again_after_a_reset(client, server):
     server.script(CHAT, status(400, REFUSAL), json_reply(RANKING))
     assert ranked() == ranked() == (1, 0)
     assert ["temperature" in hit.json for hit in server.hits_of(CHAT)] == [True, False, False]
-    assert refused(client) == {"temperature": None}
+    assert refused(client) == known_to_another_process() == {"temperature": None}
     assert "It refused temperature" in client.get("/settings").content.decode()
     assert client.post("/api/settings/endpoints/gpt/reset").status_code == 200
-    assert refused(client) == {}
+    assert refused(client) == known_to_another_process() == {}
     assert ranked() == (1, 0)
     assert "temperature" in server.hits_of(CHAT)[-1].json

@@ -625,7 +625,7 @@ async def test_no_key_or_secret_is_in_any_answer_page_export_or_log_line(client,
             await say("post", "/api/preview/prompt/send", PROMPT)
             _, result, events = await run_flow()
             told.append(json.dumps(events) + repr(result))
-            changes._start_anew("gpt (1)", (await directory.current_soon()).endpoints["gpt"].endpoint)
+            changes._start_anew((await directory.current_soon()).endpoints["gpt"].endpoint)
         external = {"url": server.url("/ids"), "headers": "X-Key: {{ secrets.SHOP }}"}
         await say("post", "/api/preview/external", {"settings": external, "user_id": "ann"})
         made = await say("post", "/api/flows", {"name": "Home", "document": FLOW})

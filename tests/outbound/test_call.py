@@ -19,6 +19,7 @@ from recflow.errors import (
 )
 from recflow.outbound import call as call_module
 from recflow.outbound.call import EndpointPolicy, breaker_status, call, reset_breaker
+from recflow.outbound.learned import Learned
 from recflow.outbound.messages import Request
 from recflow.outbound.rate import Rate
 from recflow.outbound.retry import Hint
@@ -483,3 +484,17 @@ async def test_redirect_names_its_target(server, policy):
     server.script("/v1/rank", redirect("https://elsewhere.example/v1"))
     with pytest.raises(ServiceError, match=r"It redirects elsewhere: https://elsewhere\.example/v1"):
         await call(policy, to(server))
+
+
+async def test_a_reset_by_another_process_closes_the_circuit_here(server, policy, timing, tmp_path):
+    server.script("/v1/rank", status(401), OK)
+    shared = dataclasses.replace(policy, rate_file=str(tmp_path / "rate.sqlite3"))
+    with pytest.raises(ServiceError):
+        await call(shared, to(server), timing=timing)
+    with pytest.raises(ServiceRefused):
+        await call(shared, to(server), timing=timing)
+    other_process = Learned(tmp_path / "learned.sqlite3")
+    other_process.start_anew(policy.name)
+    other_process.close()
+    assert breaker_status(policy.name, shared.rate_file).state == "closed"
+    assert (await call(shared, to(server), timing=timing)).answer.status == 200
