@@ -6,6 +6,7 @@ Each write says which users and items it touched (changes.py), so that the next 
 from __future__ import annotations
 
 import json
+import sys
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -36,8 +37,13 @@ INSERT INTO catalogue_feedback (user_number, item_number, type_number, value, ti
 VALUES (%s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (user_number, item_number, type_number) DO UPDATE SET
 """
-_SUM_UP = """
-    value = catalogue_feedback.value + excluded.value,
+_LARGEST = sys.float_info.max
+# Halves are looked at first: a sum beyond all numbers is refused by PostgreSQL, and infinite on SQLite.
+_SUM_UP = f"""
+    value = CASE
+        WHEN catalogue_feedback.value / 2 + excluded.value / 2 > {_LARGEST / 2!r} THEN {_LARGEST!r}
+        WHEN catalogue_feedback.value / 2 + excluded.value / 2 < -{_LARGEST / 2!r} THEN -{_LARGEST!r}
+        ELSE catalogue_feedback.value + excluded.value END,
     time_us = CASE WHEN excluded.time_us < catalogue_feedback.time_us
               THEN excluded.time_us ELSE catalogue_feedback.time_us END,
     updated_us = CASE WHEN excluded.updated_us > catalogue_feedback.updated_us
@@ -125,7 +131,8 @@ class FeedbackWrite:
 
     Args:
         feedback: the rows.
-        overwrite: a stored row is replaced; else values add up, the earlier time and the later update stay.
+        overwrite: a stored row is replaced; else values add up, as far as there are numbers, and the earlier
+            time and the later update stay.
         insert_users: unknown users are made; else their rows are left out without a word, as Gorse does.
         insert_items: the same for items.
     """

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
@@ -53,7 +54,28 @@ def write_jsonl(records: Iterable[Record], path: Path) -> int:
 
 def to_line(record: Record) -> str:
     """One line of an export, escaped as Go does it so that the text may stand inside HTML."""
-    return json.dumps(to_object(record), ensure_ascii=False, separators=(",", ":")).translate(_ESCAPES) + "\n"
+    written = to_object(record)
+    try:
+        text = _json(written)
+    except ValueError:  # labels such as 1e999, which JSON can say and not mean
+        text = _json(_finite(written))
+    return text.translate(_ESCAPES) + "\n"
+
+
+def _json(written: object) -> str:
+    return json.dumps(written, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _finite(value: object) -> object:
+    """The same with null for what is no number."""
+    match value:
+        case dict():
+            return {name: _finite(part) for name, part in value.items()}
+        case list():
+            return [_finite(part) for part in value]
+        case float() if not math.isfinite(value):
+            return None
+    return value
 
 
 def _record(

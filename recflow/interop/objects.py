@@ -7,6 +7,7 @@ a wrong type is an error. Labels may be any JSON value.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping
 from typing import Literal
 
@@ -164,7 +165,11 @@ def _ids(record: Record) -> list[tuple[str, str]]:
 
 
 def _shortest(value: float) -> float:
-    """A whole number without its point, as Go writes it, where a float tells whole numbers apart."""
+    """A whole number without its point, as Go writes it, where a float tells whole numbers apart.
+
+    JSON has no infinite number: one that sums became before they were bounded is the largest there is.
+    """
+    value = max(-sys.float_info.max, min(value, sys.float_info.max))
     return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import sys
 import threading
 from contextlib import asynccontextmanager
 
@@ -133,6 +134,20 @@ class TestStored:
             writing.put_feedback_together(group)
         assert [row.value for row in reading.feedback_of_pair("ann", "m1")] == [8.0]
         assert reading.get_user("nobody") is None
+
+    @pytest.mark.parametrize(
+        ("values", "total"),
+        [
+            ((1e308, 1e308), sys.float_info.max),
+            ((-1e308, -1e308), -sys.float_info.max),
+            ((1e308, -1e308), 0.0),
+            ((8e307, 8e307), 1.6e308),
+        ],
+    )
+    def test_a_sum_is_never_beyond_all_numbers(self, values, total):
+        for value in values:
+            writing.put_feedback_together([write("ann", value=value)])
+        assert [row.value for row in reading.feedback_of_pair("ann", "m1")] == [total]
 
     def test_a_transaction_has_no_savepoint_and_reads_no_drawing(self):
         """Each statement is a round trip on PostgreSQL, and the text of a drawing may have a megabyte."""

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import sys
 
 import pytest
 from hypothesis import given
@@ -164,6 +165,22 @@ def test_an_export_may_stand_inside_html(tmp_path):
         line == '{"UserId":"\\u003cb\\u003e\\u0026\\u2028","Labels":["\\u003c/script\\u003e"],"Comment":""}\n'
     )
     assert json.loads(line)["UserId"] == "<b>&\u2028"
+
+
+def refuse_constant(name):
+    raise AssertionError(f"{name} is no JSON")
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("-inf")])
+def test_what_is_beyond_all_numbers_is_written_as_the_largest(value):
+    found = json.loads(to_line(FeedbackRecord("like", "u", "i", value)), parse_constant=refuse_constant)
+    assert abs(found["Value"]) == sys.float_info.max
+    assert (found["Value"] > 0) == (value > 0)
+
+
+def test_labels_that_are_no_numbers_are_written_as_null():
+    line = to_line(UserRecord("u", {"a": [1.5, float("inf")], "b": float("nan")}))
+    assert json.loads(line, parse_constant=refuse_constant)["Labels"] == {"a": [1.5, None], "b": None}
 
 
 def test_a_gzipped_export_is_gzip(tmp_path):
