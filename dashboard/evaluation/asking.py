@@ -38,7 +38,7 @@ class Forecast:
     """What asking is about to cost.
 
     Args:
-        calls: questions that were not asked before.
+        calls: of all questions that were not asked before; one may take several.
         kept: questions whose answer is there already.
         tokens: of all calls, prompt and answer; estimated.
         cost: None when the price is unknown.
@@ -46,6 +46,15 @@ class Forecast:
 
     calls: int
     kept: int
+    tokens: int
+    cost: float | None
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What one question takes: calls, tokens of all of them, and money; None when the price is unknown."""
+
+    calls: int
     tokens: int
     cost: float | None
 
@@ -108,8 +117,7 @@ class Asker(Protocol):
 
     async def ask(self, question: Question) -> Reply: ...
 
-    async def estimate(self, question: Question) -> tuple[int, float | None]:
-        """Tokens and money for one question."""
+    async def estimate(self, question: Question) -> Estimate: ...
 
     def remarking(self, remark: str) -> Asker:
         """The same, with these words in front of the description of one candidate in each question."""
@@ -162,16 +170,17 @@ class AskedRanker:
         step = max(1, len(missing) // sample)
         chosen = missing[::step][:sample]
 
-        async def estimates() -> list[tuple[int, float | None]]:
+        async def estimates() -> list[Estimate]:
             return [await self._asker.estimate(question) for question in chosen]
 
         found = asyncio.run(estimates())
         scale = len(missing) / len(found)
-        costs = [cost for _, cost in found if cost is not None]
+        costs = [one.cost for one in found if one.cost is not None]
         return Forecast(
-            calls=len(missing),
+            # No question is free: a reader who is told of no calls is not asked whether to go on.
+            calls=max(len(missing), round(sum(one.calls for one in found) * scale)),
             kept=kept,
-            tokens=round(sum(tokens for tokens, _ in found) * scale),
+            tokens=round(sum(one.tokens for one in found) * scale),
             cost=sum(costs) * scale if len(costs) == len(found) else None,
         )
 

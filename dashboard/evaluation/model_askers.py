@@ -13,23 +13,24 @@ from urllib.parse import urlsplit
 import numpy as np
 import orjson
 
-from dashboard.evaluation.asking import Reply
+from dashboard.evaluation.asking import Estimate, Reply
 from dashboard.evaluation.kept_answers import KeptAnswer
+from dashboard.outside.preview import llm_prompt, rerank_texts
 from recflow.configuration import OpenAISection
 from recflow.data.feedback import FeedbackLog
 from recflow.data.snapshot import Snapshot
 from recflow.errors import ServiceError, ServiceRefused
 from recflow.evaluation.questions import Question
 from recflow.llm.budget import Budget
-from recflow.llm.chat import estimate_tokens
 from recflow.llm.endpoint import Endpoint, Price
 from recflow.llm.outcome import LlmRanking
-from recflow.llm.prompts import DEFAULT_TEMPLATE, PromptTemplate, build_messages
+from recflow.llm.prompts import DEFAULT_TEMPLATE, PromptTemplate
 from recflow.llm.ranking import rank_with_llm
-from recflow.llm.records import Record, shown_item
+from recflow.llm.records import Record
 from recflow.llm.replies import PARSER_VERSION
 from recflow.llm.reranking import rank_with_reranker
 from recflow.llm.settings import LlmSettings, RerankSettings
+from recflow.nodes.ranker.asking import Material
 from recflow.nodes.records import item_record
 from recflow.outbound.addresses import AddressPolicy
 from recflow.outbound.call import Attempt, EndpointPolicy
@@ -100,7 +101,7 @@ class _RecordsAsker(ABC):
     async def _rank(self, told: Told) -> LlmRanking: ...
 
     @abstractmethod
-    async def estimate(self, question: Question) -> tuple[int, float | None]: ...
+    async def estimate(self, question: Question) -> Estimate: ...
 
     @cached_property
     def settings_key(self) -> str:
@@ -185,12 +186,10 @@ class ChatAsker(_RecordsAsker):
     async def _rank(self, told: Told) -> LlmRanking:
         return await rank_with_llm(self.endpoint, self.template, *told, self.settings, budget=self.budget)
 
-    async def estimate(self, question: Question) -> tuple[int, float | None]:
-        options = self.settings.prompt_options(self.endpoint.context_tokens)
-        prompt = await build_messages(self.template, *self._told(question), options)
-        price = self.endpoint.price
-        cost = price.of(prompt.estimate.prompt, prompt.estimate.answer) if price else None
-        return prompt.estimate.total, cost
+    async def estimate(self, question: Question) -> Estimate:
+        material = Material(*self._told(question))
+        shown = await llm_prompt(self.settings, self.template, material, self.endpoint)
+        return Estimate(shown["calls"], shown["calls"] * shown["estimate"]["total"], shown["cost"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,16 +204,9 @@ class RerankAsker(_RecordsAsker):
     async def _rank(self, told: Told) -> LlmRanking:
         return await rank_with_reranker(self.endpoint, *told, self.settings, budget=self.budget)
 
-    async def estimate(self, question: Question) -> tuple[int, float | None]:
-        _, history, candidates = self._told(question)
-        shape = self.settings.shape()
-        told = history[: self.settings.history_limit]
-        query, documents = (
-            sum(estimate_tokens(shown_item(item, shape, "", fields={"text"})["text"]) for item in items)
-            for items in (told, candidates)
-        )
-        tokens = query * len(candidates) + documents
-        return tokens, self.endpoint.price.of(tokens, 0) if self.endpoint.price else None
+    async def estimate(self, question: Question) -> Estimate:
+        shown = await rerank_texts(self.settings, Material(*self._told(question)), self.endpoint)
+        return Estimate(shown["calls"], shown["estimate"]["total"], shown["cost"])
 
 
 def _open_circuit(error: ServiceError | None) -> ServiceRefused | None:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Literal
 
+from asgiref.sync import async_to_sync
 from django.db import transaction
 from django.utils import timezone
 from pydantic import ValidationError
@@ -28,7 +29,7 @@ from dashboard.evaluation.contestants import (
     outside_now,
 )
 from dashboard.evaluation.datasets import DEFAULT_RULES, Measured, open_dataset
-from dashboard.evaluation.flow_runs import FlowPlan, asks_others, measure_flow, proposers_of
+from dashboard.evaluation.flow_runs import FlowPlan, asks_others, measure_flow, proposers_of, without
 from dashboard.evaluation.rankers import CONTROLS, LABELS
 from dashboard.evaluation.ranking_runs import (
     Contestant,
@@ -42,6 +43,7 @@ from dashboard.jobs import ledger
 from dashboard.jobs.fitting import rules_of_flow
 from dashboard.jobs.work import Work
 from dashboard.models import LIVE, Evaluation, Job
+from dashboard.refresh_cost import refresh_cost
 from recflow.engine.check import blocking, check
 from recflow.engine.flow import Flow
 
@@ -84,11 +86,9 @@ def start(kind: str, chosen: dict[str, Any], *, author: str, confirmed: bool) ->
             raise Blocked(f"{found.title} cannot be measured: {problems[0].message}")
         row.flow_id, row.flow_version, row.subject = found.flow_id, found.version, subject_of(found.flow)
         row.title = f"{found.title} as a whole"
-        if not confirmed and (calls := calls_of(found.flow, plan)):
-            raise Conflict(
-                f"This flow asks other machines: up to {calls:,} times, for every user in every variant",
-                forecast=[{"name": found.title, "calls": calls, "tokens": None, "cost": None}],
-            )
+        if not confirmed and (entry := calls_of(found.flow, plan)):
+            forecast = [{"name": found.title, **entry}]
+            raise Conflict(_sentence(forecast, "This flow asks other machines about"), forecast=forecast)
     else:
         measured = [name for name in plan.rankers if name not in CONTROLS] or plan.rankers
         names = [LABELS[name] for name in measured]
@@ -144,13 +144,29 @@ def forecast_of(plan: RankingPlan) -> list[dict[str, Any]]:
     return [{"name": one.label, **asdict(found)} for one, found in forecasts if found.calls]
 
 
-def calls_of(flow: Flow, plan: FlowRunPlan) -> int:
-    """How often measuring a flow may ask other machines, at most: what variants share is asked once."""
-    asking = sum(asks_others(node) for node in flow.nodes if not node.disabled)
+def calls_of(flow: Flow, plan: FlowRunPlan) -> dict[str, Any] | None:
+    """What measuring a flow asks of other machines: calls, tokens and cost; None when it asks nobody.
+
+    For each user and variant as much as preparing a list asks of models, and one call of an External node, of
+    which nobody knows the cost. What variants share is asked once, so it may become less.
+    """
+    asking = [node for node in flow.nodes if not node.disabled and asks_others(node)]
     if not asking:
-        return 0
-    n_users = plan.users or Measured(open_dataset(), rules_of_flow(flow)).snapshot.n_users
-    return asking * n_users * (1 + (len(proposers_of(flow)) if plan.ablation else 0))
+        return None
+    told = async_to_sync(refresh_cost)(flow)
+    models, n_known = {entry["node_id"]: entry for entry in told["nodes"]}, max(told["users"], 1)
+    known = Measured(open_dataset(), rules_of_flow(flow)).snapshot.n_users
+    without_one = [without(flow, node.id) for node in proposers_of(flow)] if plan.ablation else []
+    variants = 1 + sum(not blocking(check(variant)) for variant in without_one)
+    lists = min(plan.users or known, known) * variants
+    # A list takes a call at least, whatever came out for those whose lists were looked at.
+    each = [max(1.0, models[node.id]["calls"] / n_known) if node.id in models else 1.0 for node in asking]
+    is_known = told["cost"] is not None and not told["also_asked"]
+    return {
+        "calls": round(sum(each) * lists),
+        "tokens": round(told["tokens"] / n_known * lists),
+        "cost": told["cost"] / n_known * lists if is_known else None,
+    }
 
 
 def run(work: Work) -> str:
@@ -285,9 +301,9 @@ def _flow_report(plan: FlowRunPlan, watcher: Watcher) -> dict[str, Any]:
     return report | {"flow": found.title, "document_hash": found.flow.content_hash()}
 
 
-def _sentence(forecast: Sequence[dict[str, Any]]) -> str:
+def _sentence(forecast: Sequence[dict[str, Any]], who: str = "This asks models") -> str:
     calls = sum(entry["calls"] for entry in forecast)
     tokens = sum(entry["tokens"] for entry in forecast)
     costs = [entry["cost"] for entry in forecast]
     cost = "the price is unknown" if None in costs else f"about {sum(costs):.2f} in money"
-    return f"This asks models {calls:,} times, about {tokens:,} tokens; {cost}"
+    return f"{who} {calls:,} times, about {tokens:,} tokens; {cost}"

@@ -29,10 +29,11 @@ from recflow.errors import FlowError, RecflowError, SandboxError, UnknownItem
 from recflow.llm.aggregation import window_starts
 from recflow.llm.chat import estimate_tokens
 from recflow.llm.endpoint import Endpoint
-from recflow.llm.prompts import build_messages, candidate_names
+from recflow.llm.prompts import PromptTemplate, build_messages, candidate_names
 from recflow.llm.ranking import rank_with_llm
 from recflow.llm.replies import read_reply
 from recflow.llm.reranking import batch_size, rank_with_reranker, render_texts
+from recflow.llm.settings import LlmSettings, RerankSettings
 from recflow.nodes import data_source, external
 from recflow.nodes.external.question import Trace
 from recflow.nodes.outside import NamedEndpoint, Outside, masked
@@ -212,7 +213,7 @@ class PromptPreview:
             named = NamedEndpoint(self.settings.endpoint, Endpoint("", ""))
             problems.append(_problem("endpoint", error))
         try:
-            told = await self._prompt(named.endpoint)
+            told = await self._would_send(named.endpoint)
         except SandboxError as error:
             told = {"messages": [], "names": [], "estimate": None, "calls": 0, "notes": [], "cost": None}
             problems.append(_problem(self._template_field(error), error))
@@ -229,53 +230,10 @@ class PromptPreview:
     def _template_field(self, error: SandboxError) -> str:
         return "prompt" if self.settings.kind == "llm" else "query_template"
 
-    async def _prompt(self, endpoint: Endpoint) -> dict[str, Any]:
+    async def _would_send(self, endpoint: Endpoint) -> dict[str, Any]:
         if self.settings.kind == "rerank":
-            return await self._rerank_texts(endpoint)
-        settings = self.settings
-        n = len(self.material.items)
-        calls, first = 1, self.material.items
-        if settings.technique == "windows" or n > settings.most_in_one_call:
-            starts = window_starts(n, min(settings.window_size, n), settings.window_step)
-            calls, first = len(starts), first[starts[0] : starts[0] + settings.window_size]
-        elif settings.technique == "shuffle":
-            calls = settings.shuffles
-        prompt = await build_messages(
-            settings.template(),
-            self.material.user,
-            self.material.feedback,
-            first,
-            settings.prompt_options(endpoint.context_tokens),
-        )
-        parts = asdict(prompt.estimate) | {"prompt": prompt.estimate.prompt, "total": prompt.estimate.total}
-        price = endpoint.price
-        return {
-            "messages": list(prompt.messages),
-            "names": list(prompt.names),
-            "estimate": parts,
-            "calls": calls,
-            "notes": list(prompt.notes),
-            "cost": calls * price.of(parts["prompt"], parts["answer"]) if price else None,
-        }
-
-    async def _rerank_texts(self, endpoint: Endpoint) -> dict[str, Any]:
-        material = self.material
-        query, documents = await render_texts(material.user, material.feedback, material.items, self.settings)
-        history = estimate_tokens(query) * len(documents)
-        candidates = sum(map(estimate_tokens, documents))
-        total = history + candidates
-        size = batch_size(endpoint, self.settings, query, documents) if documents else 1
-        messages = [{"role": "query", "content": query}]
-        messages += [{"role": "document", "content": document} for document in documents]
-        parts = {"rules": 0, "history": history, "candidates": candidates, "answer": 0}
-        return {
-            "messages": messages,
-            "names": [],
-            "estimate": parts | {"prompt": total, "total": total},
-            "calls": ceil(len(documents) / size),
-            "notes": [],
-            "cost": endpoint.price.of(total, 0) if endpoint.price else None,
-        }
+            return await rerank_texts(self.settings, self.material, endpoint)
+        return await llm_prompt(self.settings, self.settings.template(), self.material, endpoint)
 
     async def sent(self) -> dict[str, Any]:
         """The model's answer and what is made of it, as the details of a run tell it.
@@ -345,6 +303,59 @@ class PromptPreview:
 def _problem(field_name: str | None, error: RecflowError) -> dict[str, Any]:
     line, column = getattr(error, "line", None), getattr(error, "column", None)
     return {"field": field_name, "message": error.message, "line": line, "column": column}
+
+
+async def llm_prompt(
+    settings: LlmSettings, template: PromptTemplate, material: Material, endpoint: Endpoint
+) -> dict[str, Any]:
+    """The first prompt to a chat model, how many calls the whole list takes, and what they cost together.
+
+    Raises:
+        SandboxError: the template is wrong.
+    """
+    n = len(material.items)
+    calls, first = 1, material.items
+    if settings.technique == "shuffle":
+        calls = settings.shuffles
+    elif settings.technique == "windows" or n > settings.most_in_one_call:
+        starts = window_starts(n, min(settings.window_size, n), settings.window_step)
+        calls, first = len(starts), first[starts[0] : starts[0] + settings.window_size]
+    options = settings.prompt_options(endpoint.context_tokens)
+    prompt = await build_messages(template, material.user, material.feedback, first, options)
+    parts = asdict(prompt.estimate) | {"prompt": prompt.estimate.prompt, "total": prompt.estimate.total}
+    price = endpoint.price
+    return {
+        "messages": list(prompt.messages),
+        "names": list(prompt.names),
+        "estimate": parts,
+        "calls": calls,
+        "notes": list(prompt.notes),
+        "cost": calls * price.of(parts["prompt"], parts["answer"]) if price else None,
+    }
+
+
+async def rerank_texts(settings: RerankSettings, material: Material, endpoint: Endpoint) -> dict[str, Any]:
+    """The same of a rerank service; the estimate is of all its calls.
+
+    Raises:
+        SandboxError: a template is wrong.
+    """
+    query, documents = await render_texts(material.user, material.feedback, material.items, settings)
+    history = estimate_tokens(query) * len(documents)
+    candidates = sum(map(estimate_tokens, documents))
+    total = history + candidates
+    size = batch_size(endpoint, settings, query, documents) if documents else 1
+    messages = [{"role": "query", "content": query}]
+    messages += [{"role": "document", "content": document} for document in documents]
+    parts = {"rules": 0, "history": history, "candidates": candidates, "answer": 0}
+    return {
+        "messages": messages,
+        "names": [],
+        "estimate": parts | {"prompt": total, "total": total},
+        "calls": ceil(len(documents) / size),
+        "notes": [],
+        "cost": endpoint.price.of(total, 0) if endpoint.price else None,
+    }
 
 
 async def external_answer(settings: Any, shown: Scene, n: int) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from dashboard.catalogue import writing
 from dashboard.evaluation import socket as evaluation_socket
 from dashboard.evaluation.socket import LATELY, EvaluationConsumer
 from dashboard.jobs import ledger, runner
-from dashboard.models import Evaluation, Job
+from dashboard.models import Evaluation, Job, ModelPrice, ServiceEndpoint
 from dashboard.outside import directory
 from recflow.data.records import FeedbackRecord
 from recflow.nodes.starters import STARTERS
@@ -127,6 +127,38 @@ def test_asking_a_model_needs_a_confirmation_that_names_the_calls(client, feedba
     assert entry["calls"] == 12  # six users at two shots
     assert "12 times" in answer["message"]
     assert start(client, rankers=["llm"], confirmed=True)[0] == 200
+
+
+def test_the_confirmation_of_a_whole_flow_counts_every_call_of_every_user_in_every_variant(client, feedback):
+    """Six users; the whole flow, and without either recommender; five shuffled prompts each: 6 * 3 * 5."""
+    nodes = [
+        {"id": "s", "type": "data-source"},
+        {"id": "a", "type": "latest"},
+        {"id": "b", "type": "non-personalized"},
+        {"id": "m", "type": "merge"},
+        {
+            "id": "k",
+            "type": "ranker",
+            "settings": {"kind": "llm", "endpoint": "paid", "technique": "shuffle", "shuffles": 5},
+        },
+        {"id": "r", "type": "recommend"},
+    ]
+    edges = [
+        {"id": pair, "source": pair[0], "target": pair[1]} for pair in ("sa", "sb", "am", "bm", "mk", "kr")
+    ]
+    ServiceEndpoint.objects.create(name="paid", base_url="http://127.0.0.1:9/v1", model="m")
+    ModelPrice.objects.create(model="m", input=1_000_000.0, output=0.0)
+    directory.changed()
+    flow = drafts.create("Feed", {"nodes": nodes, "edges": edges}, "ada")
+    status, answer = start(client, "flow", flow="Feed")
+    one_list = client.get(f"/api/flows/{flow.pk}/refresh-cost").json()
+    directory.changed()
+    assert status == 409
+    (entry,) = answer["forecast"]
+    assert entry["calls"] == 90 == 3 * one_list["calls"]
+    assert entry["tokens"] == 3 * one_list["tokens"]
+    assert entry["cost"] == pytest.approx(3 * one_list["cost"])
+    assert "90 times" in answer["message"]
 
 
 def test_a_cancelled_evaluation_stays_cancelled_and_may_be_deleted(client, feedback):

@@ -27,6 +27,7 @@ from recflow.errors import RunCancelled
 from recflow.llm import standin
 from recflow.llm.endpoint import Endpoint, Price
 from recflow.llm.prompts import PromptTemplate
+from recflow.llm.settings import LlmSettings
 from recflow.nodes.outside import NamedEndpoint, Outside
 from recflow.nodes.starters import STARTERS
 from recflow.outbound.addresses import AddressPolicy
@@ -202,6 +203,33 @@ def test_a_forecast_names_calls_tokens_and_the_price_if_it_is_known(measured, mo
     assert forecast.tokens / 1e6 < forecast.cost < 2 * forecast.tokens / 1e6
     unpriced = AskedRanker(ChatAsker(endpoint(url), measured.snapshot, measured.view.positive), KeptAnswers())
     assert unpriced.forecast(questions).cost is None
+
+
+@pytest.mark.parametrize(
+    ("how", "calls"),
+    [
+        ({"technique": "shuffle", "shuffles": 5, "most_in_one_call": 50}, 5),
+        ({"technique": "windows", "window_size": 20, "window_step": 10}, 9),  # from 80 down to 0 by 10
+        ({"most_in_one_call": 50, "window_size": 20, "window_step": 10}, 9),  # 100 do not go into one call
+    ],
+)
+def test_as_many_calls_are_forecast_as_are_made(measured, model, how, calls):
+    counted, url = model
+    counted.asked = 0
+    questions = all_questions([measured.split(shots=1, seed=0, n_users=2)])
+    asker = ChatAsker(
+        endpoint(url, price=Price(1.0, 2.0)),
+        measured.snapshot,
+        measured.view.positive,
+        settings=LlmSettings(**how),
+    )
+    ranker = AskedRanker(asker, KeptAnswers())
+    forecast = ranker.forecast(questions)
+    busy = ranker.ask_all(questions, UNWATCHED)
+    assert forecast.calls == busy.calls == counted.asked == 2 * calls
+    used = [ranker.answer_to(question).usage for question in questions]
+    spent = sum(usage["prompt_tokens"] + usage["completion_tokens"] for usage in used)
+    assert forecast.tokens == pytest.approx(spent, rel=0.5)
 
 
 def test_stopping_cancels_what_is_in_flight_and_keeps_what_was_answered(measured, model, tmp_path):
