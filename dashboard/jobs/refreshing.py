@@ -252,7 +252,11 @@ def _one_by_one(
             degraded += [sentence for run in runs for sentence in run.degraded]
             lists = [
                 MadeList(
-                    user_id, snapshot.items.ids.texts(run.result.items), run.result.scores, wanted[user_id]
+                    user_id,
+                    snapshot.items.ids.texts(run.result.items),
+                    run.result.scores,
+                    # An empty list because something went wrong is made again by the next refresh.
+                    "" if run.degraded and not len(run.result.items) else wanted[user_id],
                 )
                 for user_id, run in zip(together, runs, strict=True)
             ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
@@ -21,6 +22,7 @@ from recflow.data.records import FeedbackRecord, ItemRecord, UserRecord
 from recflow.engine import registry
 from recflow.engine.context import RunRequest
 from recflow.engine.executor import execute
+from recflow.engine.values import Candidates
 from recflow.nodes.outside import Asked, Outside
 from recflow.nodes.starters import STARTERS
 
@@ -369,6 +371,30 @@ class TestAskingOtherMachines:
         writing.put_feedback([FeedbackRecord("like", "u05", "i39", 1.0, now_us())], overwrite=False)
         refreshing.ask()
         assert "31 lists, 1 of them made now" in do_all(executor)[-1].text
+
+    def test_an_empty_list_of_a_run_that_went_wrong_is_made_again(
+        self, readers, activate, executor, monkeypatch
+    ):
+        together, broken = refreshing._together, {"u05": ["Ranker failed: no endpoint"], "u06": []}
+
+        async def breaking(flow, requests, snapshot, own):
+            found = await together(flow, requests, snapshot, own)
+            return [
+                replace(run, result=Candidates(), degraded=broken[request.history.user_id])
+                if request.history.user_id in broken
+                else run
+                for request, run in zip(requests, found, strict=True)
+            ]
+
+        monkeypatch.setattr(refreshing, "_together", breaking)
+        label = activate(CLASSIC)
+        refreshing.ask()
+        do_all(executor)
+        assert list(prepared.find(label, "u05").item_ids) == []
+        monkeypatch.setattr(refreshing, "_together", together)
+        refreshing.ask()
+        assert "31 lists, 1 of them made now" in do_all(executor)[-1].text  # that of u06 is empty by right
+        assert list(prepared.find(label, "u05").item_ids) == found_alone(planning.active_flow()[0], "u05")
 
     def test_connections_are_closed_before_the_loop_that_they_belong_to(
         self, readers, activate, executor, monkeypatch
