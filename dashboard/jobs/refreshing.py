@@ -165,10 +165,12 @@ def make_shard(
 
 
 def make_wanted(job_id: int, worker: str, label: str) -> tuple[int, list[str]]:
-    """Make the lists of users who wait for one."""
+    """Make the lists of users who wait for one; they go on waiting when another version is active by now."""
     began_us = now_us()
     snapshot = store.snapshot(fresh=True)
-    flow, _ = active_flow()
+    flow, now_active = active_flow()
+    if now_active != label:
+        return 0, [f"{label} is no longer active"]
     user_ids = prepared.wanted(MAX_WANTED)
     found = snapshot.users.ids.find_many(user_ids)
     made = make_lists(flow, label, found[found >= 0], snapshot, Reporter(job_id, worker))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import OrderedDict
 
 from django.db import Error
 
@@ -27,13 +28,15 @@ class WaitingList:
 
     def __init__(self) -> None:
         self._new: set[str] = set()
-        self._noted: dict[str, float] = {}
+        self._noted: OrderedDict[str, float] = OrderedDict()  # until when; what is over first comes first
         self._writing: asyncio.Task | None = None
 
     def add(self, user_id: str) -> None:
         """This user should have a list."""
         now = time.monotonic()
-        if self._noted.get(user_id, 0.0) > now or len(self._noted) >= MAX_USERS:
+        while self._noted and next(iter(self._noted.values())) <= now:
+            self._noted.popitem(last=False)
+        if user_id in self._noted or len(self._noted) >= MAX_USERS:
             return
         self._noted[user_id] = now + QUIET_S
         self._new.add(user_id)
@@ -44,8 +47,6 @@ class WaitingList:
         while self._new:
             await asyncio.sleep(PERIOD_S)
             await self.write()
-        now = time.monotonic()
-        self._noted = {user_id: until for user_id, until in self._noted.items() if until > now}
 
     async def write(self) -> None:
         """Note whoever came since the last time, if anybody knows them."""

@@ -343,6 +343,17 @@ def test_users_who_were_answered_without_a_list_get_one_of_their_own(readers, ac
     assert prepared.wanted(10) == []
 
 
+def test_who_waits_for_a_list_waits_on_when_another_version_became_active_on_the_way(readers, activate):
+    old = activate(with_settings(POPULAR, "popular", score="-len(feedback)"))
+    prepared.want(["u03"])
+    job = refreshing.ask_for_wanted()
+    activate(POPULAR)
+    made, said = refreshing.make_wanted(job.pk, "w1", old)
+    assert (made, said) == (0, [f"{old} is no longer active"])
+    assert PreparedList.objects.count() == 0
+    assert prepared.wanted(10) == ["u03"]
+
+
 def test_scores_that_are_no_numbers_come_back_as_such():
     made = prepared.MadeList("ann", ["a", "b"], [0.5, float("nan")], "d")
     prepared.put("1@1", [made], 5)

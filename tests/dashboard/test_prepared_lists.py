@@ -341,6 +341,21 @@ class TestWaitingList:
         await noted._writing
         assert noted_at_last == [["bob"]]
 
+    @pytest.mark.parametrize(("quiet_s", "noted_users"), [(3_600.0, "ab"), (0.0, "abc")])
+    async def test_when_it_is_full_it_takes_users_again_once_others_are_over(
+        self, monkeypatch, quiet_s, noted_users
+    ):
+        monkeypatch.setattr(waiting, "MAX_USERS", 2)
+        monkeypatch.setattr(waiting, "QUIET_S", quiet_s)
+        monkeypatch.setattr(waiting, "PERIOD_S", 0.0)
+        written = []
+        monkeypatch.setattr(waiting, "_note", written.extend)
+        noted = WaitingList()
+        for user in "abc":  # at once: nothing is written in between
+            noted.add(user)
+        await noted._writing
+        assert "".join(written) == noted_users
+
     async def test_a_request_without_a_list_notes_its_user(self, activate, ids, monkeypatch):
         monkeypatch.setattr(waiting, "PERIOD_S", 0.0)
         serve.forget()
