@@ -39,6 +39,15 @@ RECORD_FRAMES = """() => {
   const record = (list) => list.getEntries().forEach((entry) => tasks.push(entry.duration));
   new PerformanceObserver(record).observe({ entryTypes: ["longtask"] });
 }"""
+COVERED_CONTROLS = """() => {
+  const frames = [".editor-header", ".view-controls", ".run-bar", ".palette.is-closed", ".drawer-head"];
+  const controls = frames.flatMap((frame) => [...document.querySelectorAll(`${frame} :is(button, input)`)]);
+  return controls.filter((control) => control.checkVisibility()).flatMap((control) => {
+    const box = control.getBoundingClientRect();
+    const there = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+    return control.contains(there) ? [] : [control.ariaLabel ?? control.textContent];
+  });
+}"""
 SMALL_TARGETS = """() => {
   const controls = document.querySelectorAll("button, input, select, a, [role=button], summary");
   const sizeOf = (element) => {
@@ -420,6 +429,15 @@ def test_48_at_twice_the_size_every_control_can_be_reached(open_editor):
     editor.page.get_by_role("button", name="Close the results").click()
     for zoom in ("Zoom in", "Zoom out", "Fit the flow into the view"):
         editor.page.get_by_role("button", name=zoom).click(trial=True)
+
+
+@pytest.mark.parametrize("size", [(512, 384), (640, 400), (720, 384), (720, 450), (1024, 450)])
+def test_48_at_twice_the_size_no_control_covers_another_after_a_run(open_editor, size):
+    editor = open_editor(width=size[0], height=size[1])
+    editor.run("somebody")
+    editor.expect_stillness()
+    assert editor.page.evaluate(COVERED_CONTROLS) == []
+    assert editor.zoom() >= 0.33  # nobody asked for a flow too small to read
 
 
 def test_49_markup_in_names_is_text_everywhere(open_editor):

@@ -13,20 +13,21 @@ const STEP = 1.2;
 
 const PHONE = 600; // a canvas narrower than this, in pixels
 const LEGIBLE = 0.62; // the zoom below which a phone shows names too small to read
-const SMALLEST = 0.35; // the zoom below which cards are mere tiles
+const SMALLEST = 0.35; // the zoom below which cards are mere tiles: what nobody asked for never makes them smaller
 
 /**
- * Shows the whole flow; where that would be too small to read, where it begins: the rest is a swipe away.
+ * Shows the whole flow; on a phone, and where less room made the view change, only as far as that can be read, else
+ * where the flow begins: the rest is a swipe away.
  *
  * @returns {Promise<boolean>|null} when it is there; null for a flow without nodes
  */
-export function showFlow(screen, { smoothly = false } = {}) {
+export function showFlow(screen, { smoothly = false, unasked = false } = {}) {
   const duration = smoothly ? gliding() : 0;
   const pane = document.querySelector(".react-flow");
   const nodes = screen.getNodes();
   if (nodes.length === 0) return null;
-  const { width } = screen.getNodesBounds(nodes);
-  if (pane.clientWidth >= PHONE || (pane.clientWidth - 72) / width >= LEGIBLE) return screen.fitView({ ...FIT, duration });
+  const isAnyZoomFine = pane.clientWidth >= PHONE && !unasked;
+  if (isAnyZoomFine || isWholeLegible(screen)) return screen.fitView({ ...FIT, duration });
   const first = nodes.reduce((left, node) => (node.position.x < left.position.x ? node : left));
   const middle = (pane.clientHeight - 56) / 2; // between the top and the run bar
   const y = middle - (first.position.y + CARD.height / 2) * LEGIBLE;
@@ -40,12 +41,17 @@ export function isWhole(screen, { width, height }) {
   return all.x * zoom + x >= 0 && all.y * zoom + y >= 0 && (all.x + all.width) * zoom + x <= width && (all.y + all.height) * zoom + y <= height;
 }
 
-/** Would the cards still be told apart if all were shown? What nobody asked for never makes them smaller. */
-export function mayShowWhole(screen) {
+/** May the view show the flow anew? Where the panel lies over the canvas it may go to where the flow begins. */
+export function mayShowAnew(screen) {
+  return !hasRoom() || isWholeLegible(screen);
+}
+
+/** Would the cards still be told apart if all were shown? */
+function isWholeLegible(screen) {
   const pane = document.querySelector(".react-flow");
   const { width, height } = screen.getNodesBounds(screen.getNodes());
   const zoom = Math.min((pane.clientWidth - 72) / width, (pane.clientHeight - 112) / height);
-  return !hasRoom() || zoom >= (pane.clientWidth >= PHONE ? SMALLEST : LEGIBLE);
+  return zoom >= (pane.clientWidth >= PHONE ? SMALLEST : LEGIBLE);
 }
 
 /** How long the view glides to another place, in milliseconds. */

@@ -4,7 +4,7 @@
  * pointer is down, and not between the two clicks of a double-click.
  */
 import { useEffect } from "react";
-import { isWhole, mayShowWhole, showFlow } from "./canvas-view.js";
+import { isWhole, mayShowAnew, showFlow } from "./canvas-view.js";
 import { isSame } from "./equality.js";
 import { indexed } from "./flow-index.js";
 import { CARD } from "./places.js";
@@ -53,11 +53,11 @@ export function useKeepInSight(screen, fitted) {
       const isNew = node !== null && !known.has(node.id); // it was just put where it is: all stays where it is
       const shrank = size.width < from.width || size.height < from.height;
       if (!shrank) return fitted.current && !isPanelWaiting(state) ? showFlow(screen, { smoothly: true }) : null;
-      const keepsWhole = (fitted.current || whole) && !isNew && mayShowWhole(screen);
+      const keepsWhole = (fitted.current || whole) && !isNew && mayShowAnew(screen);
       if (!keepsWhole) return node && panTo(screen, node, pane);
       if (isWhole(screen, { ...size, height: size.height - RUN_BAR })) return null;
       fitted.current = true;
-      return showFlow(screen, { smoothly: true });
+      return showFlow(screen, { smoothly: true, unasked: true });
     }
 
     observer.observe(pane);
