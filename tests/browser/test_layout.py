@@ -109,6 +109,30 @@ def test_on_a_phone_the_node_comes_out_from_under_its_panel(open_editor):
     assert card["y"] + card["height"] < sheet["y"]
 
 
+def test_long_names_of_nodes_are_read_whole_in_the_journey_of_an_item(open_editor, reader):
+    name = "Customers_who_liked_this_also_liked_that_within_the_last_30_days"
+    assert len(name) == 64  # the longest there may be
+    nodes = [part | {"name": name} if part["id"] == "latest" else part for part in CHAIN["nodes"]]
+    editor = open_editor(CHAIN | {"nodes": nodes}, width=1024, height=768)
+    editor.run(reader)
+    editor.page.locator(".result").first.click()
+    step = editor.by("journey").locator(".journey-node", has_text=name)
+    box, column = step.bounding_box(), editor.page.locator(".beside").bounding_box()
+    assert box["x"] + box["width"] <= column["x"] + column["width"]
+    assert step.evaluate("step => step.scrollWidth <= step.clientWidth")
+
+
+def test_the_header_says_how_the_draft_stands_to_what_is_live_wherever_there_is_room(open_editor):
+    editor = open_editor(CHAIN, width=1024, height=768)
+    live = editor.by("state-chip").get_by_text("not live")
+    for width, shown in ((1024, True), (901, True), (390, False)):
+        editor.page.set_viewport_size({"width": width, "height": 768})
+        assert live.is_visible() is shown
+        assert editor.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        if shown:
+            assert live.evaluate("words => words.scrollWidth <= words.clientWidth")
+
+
 def test_running_for_nobody_puts_the_cursor_where_the_user_is_entered(open_editor):
     editor = open_editor(CHAIN, **PHONE)
     editor.click_node("source")

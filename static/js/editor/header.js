@@ -78,7 +78,7 @@ function StateChip() {
       conflict: "Draft · unsaved, conflict",
       failed: "Draft · unsaved, refused",
     }[state]}</span>
-    <span className="chip-live wide-only">${live}</span>
+    <span className="chip-live">${live}</span>
   </span>`;
 }
 
