@@ -164,6 +164,24 @@ def test_rename(editor):
     assert "Blend" in editor.node("merge").inner_text()
 
 
+def test_enter_confirms_a_name_or_a_number_and_escape_leaves_what_was_confirmed(editor):
+    editor.node("recommend").focus()
+    editor.press("F2")
+    editor.page.keyboard.type("List")
+    editor.press("Enter")
+    editor.expect_focus("[data-testid=node-recommend]")
+    editor.press("Escape")
+    number = editor.by("inspector").locator("[data-field=cache_size] input")
+    number.fill("55")
+    number.press("Enter")
+    editor.expect_focus("[data-testid=node-recommend]")
+    number.fill("66")
+    editor.press("Escape")
+    editor.by("inspector").wait_for(state="detached")
+    (kept,) = (part for part in editor.saved_draft()["nodes"] if part["id"] == "recommend")
+    assert (kept["name"], kept["settings"]["cache_size"]) == ("List", 55)
+
+
 FOCUS_AFTER_KEY = """key => {
   const event = new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true });
   document.activeElement.dispatchEvent(event);

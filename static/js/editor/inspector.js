@@ -55,12 +55,15 @@ function NodePanel({ node, close }) {
     if (!panel.current?.contains(event.relatedTarget)) isEntered.current = false;
   };
   const onKeyDown = (event) => {
-    if (event.key !== "Escape" || event.defaultPrevented) return;
+    const confirms = event.key === "Enter" && isPlain(event) && isLine(event.target);
+    if (event.defaultPrevented || !(confirms || event.key === "Escape")) return;
     event.preventDefault();
     event.stopPropagation();
-    if (isEntered.current) takeBack(editor, node.id);
-    close();
-    editor.canvas.focus(node.id);
+    if (!confirms) {
+      if (isEntered.current) takeBack(editor, node.id);
+      close();
+    }
+    editor.canvas.focus(node.id); // out of the panel: what was confirmed is no more Escape's to take back
   };
   return html`<aside className=${`inspector ${hints.panel in PANELS ? "has-preview" : ""}`} aria-label=${`Settings of ${nameOf(node, types)}`} ref=${panel}
       onFocus=${onFocus} onBlur=${onBlur} onKeyDown=${onKeyDown} data-testid="inspector">
@@ -144,6 +147,15 @@ function takeBack(editor, nodeId) {
   if (before && now && !isSame(before, now)) {
     editor.perform("takeBack", { nodeId, values: { name: before.name, settings: before.settings, notes: before.notes } });
   }
+}
+
+/** A field of one line, in which Enter can only mean that it is right so. */
+function isLine(target) {
+  return target.matches("input:is([type=text], [type=password], :not([type])):not([role=combobox])");
+}
+
+function isPlain({ ctrlKey, metaKey, altKey, nativeEvent }) {
+  return !(ctrlKey || metaKey || altKey || nativeEvent.isComposing);
 }
 
 function walkTabs(event, store) {
