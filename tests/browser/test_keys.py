@@ -216,7 +216,7 @@ def test_command_palette_gives_commands_and_finds_nodes(editor):
     editor.page.keyboard.type("sticky")
     editor.press("Enter")
     editor.page.locator(".react-flow__node-note").wait_for()
-    editor.press("Control+k")
+    editor.press("Escape", "Control+k")
     editor.page.keyboard.type("ranker")
     editor.press("Enter")
     editor.expect_focus("[data-testid=node-ranker]")
@@ -336,6 +336,34 @@ def test_tidy_up_sticky_note_and_the_sheet(open_editor):
         assert keys in shown
     editor.press("Escape")
     sheet.wait_for(state="detached")
+
+
+SHIFT_S = """() => {
+  const key = { key: 'S', shiftKey: true, bubbles: true, cancelable: true };
+  document.activeElement.dispatchEvent(new KeyboardEvent('keydown', key));
+  return document.activeElement.tagName;
+}"""
+
+
+def test_a_sticky_note_is_written_moved_and_deleted_by_keys(editor):
+    editor.node("merge").focus()
+    assert editor.page.evaluate(SHIFT_S) == "TEXTAREA"
+    editor.page.keyboard.type("nd 1")
+    (note,) = editor.saved_draft()["notes"]
+    assert note["text"] == "nd 1"
+    x, y = note["position"]["x"], note["position"]["y"]
+    for part in ROUND["nodes"]:
+        left, top = part["position"]["x"], part["position"]["y"]
+        assert x >= left + 216 or x + 200 <= left or y >= top + 76 or y + 120 <= top
+    editor.press("Escape")
+    editor.expect_focus(".react-flow__node-note")
+    editor.press("m", "ArrowRight", "Escape")
+    editor.expect_live("Moving ended")
+    (moved,) = editor.saved_draft()["notes"]
+    assert moved["position"] == pytest.approx({"x": x + GRID, "y": y}, abs=1)  # to whole pixels
+    editor.press("Delete")
+    editor.page.locator(".react-flow__node-note").wait_for(state="detached")
+    editor.expect_nodes(len(ROUND["nodes"]))
 
 
 LETTERS = (

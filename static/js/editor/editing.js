@@ -3,7 +3,7 @@ import { apply } from "./commands.js";
 import { freshId, newNode } from "./flow-document.js";
 import { copy, readFragment } from "./flow-fragment.js";
 import { record, redo, undo } from "./history.js";
-import { freePlace } from "./places.js";
+import { freePlace, NOTE } from "./places.js";
 import { mayEdit, NOTHING, shownFlow } from "./state.js";
 import { sentenceCase } from "./wording.js";
 
@@ -140,10 +140,12 @@ export function createEditing(store, types, editor) {
     return perform("rename", { nodeId, values: { name } }, { key: `${nodeId}:name`, quiet: true });
   }
 
-  function addNote(position) {
-    const note = { id: freshId("t"), text: "", position };
-    if (perform("addNote", { note }).problem) return;
-    select({ notes: [note.id] });
+  /** An empty sticky note near `near` where nothing is in the way, selected. */
+  function addNote(near) {
+    const note = { id: freshId("t"), text: "", position: freePlace(store.get().flow, near, NOTE) };
+    const outcome = perform("addNote", { note });
+    if (!outcome.problem) select({ notes: [note.id] });
+    return outcome.problem ? outcome : { ...outcome, note };
   }
 }
 

@@ -10,10 +10,11 @@ export function createModes(editor) {
   return { startMoving, startConnecting, tapPort, connectEnds, keyInMode };
 
   function startMoving() {
-    const nodeId = editor.theOne();
-    if (!nodeId || !mayEdit(store.get())) return;
+    const { nodes, notes } = store.get().selection;
+    const [nodeId, ...others] = [...nodes, ...notes];
+    if (!nodeId || others.length > 0 || !mayEdit(store.get())) return;
     store.set({ mode: { kind: "move", nodeId } });
-    editor.announce("Moving: arrow keys move the node, Escape ends.");
+    editor.announce("Moving: the arrow keys move it, Escape ends.");
   }
 
   function startConnecting() {
@@ -65,7 +66,8 @@ export function createModes(editor) {
   }
 
   function moveBy(nodeId, [dx, dy]) {
-    const { x, y } = indexed(store.get().flow).node(nodeId).position;
+    const { flow } = store.get();
+    const { x, y } = (indexed(flow).node(nodeId) ?? flow.notes.find((note) => note.id === nodeId)).position;
     const position = { x: x + dx * GRID, y: y + dy * GRID };
     editor.perform("move", { positions: { [nodeId]: position } }, { key: `${nodeId}:move`, quiet: true });
     editor.announce(`At ${position.x}, ${position.y}.`);

@@ -54,7 +54,11 @@ export function createNavigating(editor) {
   }
 
   function addNoteHere() {
-    editor.addNote(canvas.middle());
+    const { note } = editor.addNote(canvas.middle());
+    if (!note) return;
+    focusDrawn(`.react-flow__node[data-id="${CSS.escape(note.id)}"] textarea`, () => {
+      if (!canvas.isSeen(note)) canvas.centerOn(note);
+    });
   }
 
   function goToNode(nodeId) {

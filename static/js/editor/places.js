@@ -5,13 +5,13 @@ export const NOTE = { width: 200, height: 120 };
 export const GRID = 20;
 const GAP = 24;
 
-/** The place nearest to `wanted` (an upper left corner) where a card overlaps no other card or note. */
-export function freePlace(flow, wanted) {
+/** The place nearest to `wanted` (an upper left corner) where a card, or what has another size, overlaps no other card or note. */
+export function freePlace(flow, wanted, size = CARD) {
   const boxes = [...flow.nodes.map((node) => box(node, CARD)), ...flow.notes.map((note) => box(note, NOTE))];
   for (let ring = 0; ring < 60; ring += 1) {
     for (const [dx, dy] of ringOf(ring)) {
       const place = { x: wanted.x + dx * GRID * 2, y: wanted.y + dy * GRID * 2 };
-      if (!boxes.some((other) => overlaps(other, { ...place, ...CARD }))) return place;
+      if (!boxes.some((other) => overlaps(other, { ...place, ...size }))) return place;
     }
   }
   return wanted;

@@ -88,10 +88,11 @@ export function keyOf(event) {
   return [...order, letter].join("+");
 }
 
-/** Keys act on the node that has the focus, selected or not. */
+/** Keys act on the node or note that has the focus, selected or not. */
 function actOnFocused({ store, select }, target) {
-  const nodeId = target instanceof Element && target.classList.contains("react-flow__node-card") ? target.dataset.id : null;
-  if (nodeId && !store.get().selection.nodes.includes(nodeId)) select({ nodes: [nodeId] });
+  if (!(target instanceof Element)) return;
+  const kind = target.classList.contains("react-flow__node-card") ? "nodes" : target.classList.contains("react-flow__node-note") ? "notes" : null;
+  if (kind && !store.get().selection[kind].includes(target.dataset.id)) select({ [kind]: [target.dataset.id] });
 }
 
 /** What an edit selects has the focus after it: the next key would else act on the node that had it before. */
