@@ -92,6 +92,40 @@ def test_delete(editor, key):
     editor.expect_edges(["ranker-recommend", "source-latest", "source-popular"])
 
 
+@pytest.mark.parametrize("deleting", ["Delete", "Control+Delete", "button"])
+def test_the_focus_goes_on_to_the_next_node_and_comes_back_with_undo(editor, deleting):
+    if deleting == "button":
+        editor.click_node("merge")
+        editor.by("inspector").get_by_role("button", name="Delete").focus()
+        editor.press("Enter")
+    else:
+        editor.node("merge").focus()
+        editor.press(deleting)
+    editor.node("merge").wait_for(state="detached")
+    editor.expect_focus("[data-testid=node-ranker]")
+    editor.expect_live("Delete Merge")
+    editor.press("Control+z")
+    editor.expect_focus("[data-testid=node-merge]")
+    editor.expect_live("Undid: delete Merge")
+    editor.press("Control+a", "Delete")
+    editor.expect_nodes(0)
+    editor.expect_focus("#content")
+    editor.press("Control+z")
+    editor.expect_focus("[data-testid=node-source]")
+
+
+@pytest.mark.parametrize("held", [[], ["Control"]])
+def test_a_key_that_is_held_down_deletes_one_node(editor, held):
+    editor.node("merge").focus()
+    for key in (*held, "Delete"):
+        editor.page.keyboard.down(key)
+    editor.expect_focus("[data-testid=node-ranker]")
+    editor.page.keyboard.down("Delete")  # as the keyboard repeats it
+    for key in (*held, "Delete"):
+        editor.page.keyboard.up(key)
+    assert len(editor.saved_draft()["nodes"]) == len(ROUND["nodes"]) - 1
+
+
 def test_delete_and_reconnect_the_neighbors(editor):
     editor.click_node("merge")
     editor.press("Control+Delete")

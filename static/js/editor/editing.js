@@ -45,7 +45,8 @@ export function createEditing(store, types, editor) {
     if (!mayEdit(state)) return;
     const step = direction(state.history);
     if (!step) return announce(nothing);
-    store.set({ flow: step.flow, history: step.history, selection: stillThere(state.selection, step.flow), refusal: null });
+    const go = () => store.set({ flow: step.flow, history: step.history, selection: stillThere(state.selection, step.flow), refusal: null });
+    editor.keepFocus(go, { onWhatComes: true });
     if (step.flowName) editor.nameFlow(step.flowName);
     announce(`${verb}: ${step.label}.`);
   }
@@ -86,12 +87,12 @@ export function createEditing(store, types, editor) {
   function deleteSelected() {
     const { nodes, edges, notes } = store.get().selection;
     if (nodes.length + edges.length + notes.length === 0) return;
-    perform("remove", { nodeIds: nodes, edgeIds: edges, noteIds: notes });
+    editor.keepFocus(() => perform("remove", { nodeIds: nodes, edgeIds: edges, noteIds: notes }));
   }
 
   function bridgeSelected() {
     const { nodes } = store.get().selection;
-    if (nodes.length > 0) perform("removeAndBridge", { nodeIds: nodes });
+    if (nodes.length > 0) editor.keepFocus(() => perform("removeAndBridge", { nodeIds: nodes }));
   }
 
   /** The selection as text for the clipboard, null when nothing is selected. */

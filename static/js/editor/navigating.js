@@ -12,7 +12,7 @@ export function createNavigating(editor) {
   const { store, types, canvas } = editor;
   return {
     openSettings, openRename, openAddMenu, openCommandPalette, addNodeHere, addNoteHere, goToNode, goToProblem, selectAlong, walk,
-    theOne, tidyUp, togglePin, focusSelected, focusUser,
+    theOne, tidyUp, togglePin, focusSelected, focusUser, keepFocus,
   };
 
   function openSettings(nodeId = theOne()) {
@@ -111,8 +111,7 @@ export function createNavigating(editor) {
 
   function goTo(node) {
     editor.select({ nodes: [node.id] });
-    if (!canvas.isSeen(node)) canvas.centerOn(node);
-    focusDrawn(`.react-flow__node[data-id="${CSS.escape(node.id)}"]`);
+    focusPart(node);
   }
 
   /** Layers from left to right; the layout library is loaded on first use. */
@@ -146,11 +145,54 @@ export function createNavigating(editor) {
     focusDrawn("#user-id");
   }
 
+  /**
+   * Make a change. Where it takes away what has the focus, the node that is read next has it then, so that Tab goes on from
+   * there; and on request what the change brings, unless the focus is outside the canvas.
+   */
+  function keepFocus(change, { onWhatComes = false } = {}) {
+    const before = partsOf(store.get().flow);
+    const focused = document.activeElement ?? document.body;
+    const focusedId = focused.closest(".react-flow__node")?.dataset.id;
+    change();
+    flushSync();
+    const after = partsOf(store.get().flow);
+    const isFree = focused === document.body || focused.matches("#content, .canvas *");
+    const come = onWhatComes && isFree ? missing(before, after)[0] : null;
+    if (come) return focusPart(come);
+    const gone = missing(after, before);
+    const isLost = focused !== document.body && document.activeElement === document.body;
+    if (!isLost || gone.length === 0) return;
+    const place = gone.find((part) => part.id === focusedId) ?? gone[0];
+    const nodes = store.get().flow.nodes.toSorted(asRead);
+    const next = nodes.find((node) => asRead(node, place) > 0) ?? nodes.at(-1);
+    next ? focusPart(next) : focusDrawn("#content");
+  }
+
+  function focusPart(part) {
+    if (!canvas.isSeen(part)) canvas.centerOn(part);
+    focusDrawn(`.react-flow__node[data-id="${CSS.escape(part.id)}"]`);
+  }
+
   /** The one selected node; nothing when several or none are. */
   function theOne() {
     const { nodes } = store.get().selection;
     return nodes.length === 1 ? nodes[0] : null;
   }
+}
+
+function partsOf({ nodes, notes }) {
+  return [...nodes, ...notes];
+}
+
+/** The parts of the second list that are not in the first. */
+function missing(known, parts) {
+  const ids = new Set(known.map((part) => part.id));
+  return parts.filter((part) => !ids.has(part.id));
+}
+
+/** From left to right, as a flow runs, and down a column. */
+function asRead(a, b) {
+  return a.position.x - b.position.x || a.position.y - b.position.y;
 }
 
 /**

@@ -14,8 +14,8 @@ export function shortcutsFor(editor) {
     ["Edit", "Undo", ["mod+z"], () => editor.undoLast()],
     ["Edit", "Redo", ["mod+shift+z", "mod+y"], () => editor.redoLast()],
     ["Edit", "Duplicate", ["mod+d"], () => focusOn(editor, () => editor.duplicateSelected())],
-    ["Edit", "Delete", ["delete", "backspace"], () => editor.deleteSelected()],
-    ["Edit", "Delete and reconnect the neighbors", ["mod+delete", "mod+backspace"], () => editor.bridgeSelected()],
+    ["Edit", "Delete", ["delete", "backspace"], oncePerPress(() => editor.deleteSelected())],
+    ["Edit", "Delete and reconnect the neighbors", ["mod+delete", "mod+backspace"], oncePerPress(() => editor.bridgeSelected())],
     ["Edit", "Switch the node off or on", ["d"], () => editor.toggleDisabledSelected()],
     ["Edit", "Pin the output of the node", ["p"], () => editor.togglePin()],
     ["Edit", "Rename", ["f2"], () => editor.openRename()],
@@ -93,6 +93,11 @@ function actOnFocused({ store, select }, target) {
   if (!(target instanceof Element)) return;
   const kind = target.classList.contains("react-flow__node-card") ? "nodes" : target.classList.contains("react-flow__node-note") ? "notes" : null;
   if (kind && !store.get().selection[kind].includes(target.dataset.id)) select({ [kind]: [target.dataset.id] });
+}
+
+/** The focus goes on to the next node after each deletion: a key that is held down would delete them all. */
+function oncePerPress(act) {
+  return (event) => event?.repeat || act();
 }
 
 /** What an edit selects has the focus after it: the next key would else act on the node that had it before. */
