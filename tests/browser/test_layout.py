@@ -45,6 +45,23 @@ def test_a_phone_shows_where_a_wide_flow_begins_and_not_all_of_it_too_small(open
     )
 
 
+@pytest.mark.parametrize("had_it_open", [True, False])
+def test_the_palette_closes_in_a_window_made_narrow_and_comes_back_only_where_it_was_open(
+    open_editor, had_it_open
+):
+    editor = open_editor()
+    page = editor.page
+    if not had_it_open:
+        page.get_by_role("button", name="Hide the node types").click()
+    page.set_viewport_size(PHONE)
+    page.locator(".palette.is-closed").wait_for()
+    editor.by("run").click(trial=True)  # nothing lies over it
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.locator(".palette:not(.is-closed)" if had_it_open else ".palette.is-closed").wait_for()
+    editor.expect_stillness()
+    assert page.locator(".palette.is-closed").count() == (0 if had_it_open else 1)
+
+
 def test_what_a_phone_asks_for_is_on_its_screen(open_editor, reader):
     editor = open_editor(**PHONE)
     page = editor.page

@@ -1,11 +1,11 @@
 /** The node types to choose from: searchable buttons to click, press or drag; what may not be added says why. */
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { html } from "../lib/html.js";
 import { Icon, TypeIcon } from "../lib/icons.js";
 import { DRAGGED_TYPE } from "./canvas.js";
 import { additionRefusal } from "./connecting.js";
 import { byFamily, familyIndex, matches } from "./node-types.js";
-import { hasRoom, mayEdit, shownFlow } from "./state.js";
+import { hasRoom, mayEdit, roomQuery, shownFlow } from "./state.js";
 import { useEditor, useEditorState } from "./store.js";
 import { sentenceCase } from "./wording.js";
 
@@ -15,6 +15,7 @@ export function Palette() {
   const open = useEditorState((state) => state.paletteOpen);
   const [query, setQuery] = useState("");
   const families = byFamily(types, types.list.filter((type) => matches(type, query)));
+  useEffect(() => followRoom(store), []);
   const toggle = () => store.set((state) => ({ paletteOpen: !state.paletteOpen }));
   if (!open) {
     return html`<aside className="palette is-closed" aria-label="Node types">
@@ -37,6 +38,19 @@ export function Palette() {
       ${families.length === 0 && html`<p className="empty-hint">No node is called “${query}”.</p>`}
     </div>
   </aside>`;
+}
+
+/** In a window that became narrow it would lie over the canvas: it closes, and is back with the room. */
+function followRoom(store) {
+  const room = roomQuery();
+  let wasOpen = false;
+  const change = () => {
+    const { paletteOpen } = store.get();
+    store.set({ paletteOpen: room.matches && (paletteOpen || wasOpen) });
+    wasOpen = paletteOpen;
+  };
+  room.addEventListener("change", change);
+  return () => room.removeEventListener("change", change);
 }
 
 function Entry({ type }) {

@@ -70,7 +70,12 @@ export const mayEdit = (state) => !state.readOnly && !state.viewing;
 
 /** On a phone the palette and the panel lie over the canvas: they open only when asked for. */
 export function hasRoom() {
-  return matchMedia("(min-width: 761px)").matches;
+  return roomQuery().matches;
+}
+
+/** Tells by its "change" of room that comes or goes with the size of the window. */
+export function roomQuery() {
+  return matchMedia("(min-width: 761px)");
 }
 
 function withoutDraft({ draft: _draft, problems: _problems, ...record }) {
