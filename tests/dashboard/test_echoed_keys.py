@@ -102,8 +102,8 @@ async def ask(client, server, rows):
 
     async def anew():
         """As if nobody had asked before."""
-        for name, named in (await directory.current_soon()).endpoints.items():
-            await asyncio.to_thread(changes._start_anew, f"{name} (1)", named.endpoint)
+        for named in (await directory.current_soon()).endpoints.values():
+            await asyncio.to_thread(changes._start_anew, named.endpoint)
 
     async def everything():
         await post("/api/chat", "Say hello", is_text=True)
