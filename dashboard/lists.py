@@ -14,6 +14,7 @@ from asgiref.sync import async_to_sync
 
 from dashboard import metrics, runs
 from dashboard.active import active_flow
+from dashboard.catalogue import reading
 from dashboard.jobs.fitting import rules_of_flow
 from dashboard.store import now_us, store
 from recflow.data.feedback import UserHistory
@@ -140,8 +141,11 @@ def neighbors_of_user(node: Node, user_id: str) -> Listing:
 
 
 def _listing(snapshot: Snapshot, items: np.ndarray, scores: np.ndarray) -> Listing:
+    """What is still to be shown: an item may have been hidden or deleted since the snapshot."""
     ids = snapshot.items.ids.texts(items)
-    return Listing(list(zip(ids, scores.tolist(), strict=True)), snapshot.taken_at)
+    shown = reading.shown_of(ids)
+    rows = [row for row in zip(ids, scores.tolist(), strict=True) if row[0] in shown]
+    return Listing(rows, snapshot.taken_at)
 
 
 def _context(flow: Flow, snapshot: Snapshot, history: UserHistory) -> RunContext:

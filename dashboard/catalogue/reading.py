@@ -49,6 +49,19 @@ def items_of(item_ids: Sequence[str]) -> dict[str, ItemRecord]:
     return found
 
 
+def shown_of(item_ids: Sequence[str]) -> set[str]:
+    """Those of these items that exist and are not hidden."""
+    found: set[str] = set()
+    for start in range(0, len(item_ids), 1_000):
+        block = list(item_ids[start : start + 1_000])
+        marks = ", ".join(["%s"] * len(block))
+        rows = query(
+            f"SELECT item_id FROM catalogue_item WHERE NOT is_hidden AND item_id IN ({marks})", block
+        )
+        found.update(row[0] for row in rows)
+    return found
+
+
 def last_feedback_of(user_ids: Sequence[str]) -> dict[str, int]:
     """When each of these users last gave feedback; those who never did are missing."""
     if not user_ids:

@@ -139,6 +139,17 @@ class TestNonPersonalized:
         assert answer["Access-Control-Allow-Origin"] == "*"
 
 
+def test_what_was_hidden_or_deleted_since_the_snapshot_is_in_no_list(ids, monkeypatch):
+    activate(EVERYTHING)
+    old = runs.store.snapshot(fresh=True)
+    monkeypatch.setattr(runs.store, "snapshot", lambda **how: old)
+    assert (ids("/popular?n=2"), ids("/item/b/neighbors")) == (["a", "b"], ["c", "a"])
+    writing.patch_item("a", is_hidden=True)
+    assert (ids("/popular?n=2"), ids("/item/b/neighbors")) == (["b", "c"], ["c"])
+    writing.delete_item("c")
+    assert (ids("/popular?n=2"), ids("/item/b/neighbors")) == (["b", "d"], [])
+
+
 class TestNeighbors:
     def test_items_alike_by_tags_without_hidden_ones(self, ids):
         activate(EVERYTHING)
