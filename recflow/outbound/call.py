@@ -12,7 +12,8 @@ import math
 import random
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -30,7 +31,8 @@ from .client import Guard, send
 from .gate import Gate
 from .learned import learned_beside
 from .messages import Answer, Request, shown_url
-from .rate import Rate, Reservation, ledger_at
+from .places import Place
+from .rate import Rate, RateLedger, Reservation, ledger_at
 from .redact import redact, secrets_of, shown
 from .retry import Decision, Hint, classify
 from .waits import LONGEST_ASKED_S, asked_wait, backoff, loading_step
@@ -45,8 +47,9 @@ class EndpointPolicy:
             the model into it when one model's failure says nothing about the next.
         guard: bounds of the whole call; its ``total_s`` covers every try and every wait.
         max_retries: at most this many further tries, whatever the table allows. None leaves it to the table.
-        concurrency: calls at the same time in this process; 0 is no limit.
-        rate_file: SQLite file that all processes share; empty keeps the rate in this process only.
+        concurrency: calls at the same time; 0 is no limit.
+        rate_file: SQLite file that all processes share for both; empty keeps rate and concurrency in this
+            process only.
         patience_s: longest wait in line (for a place, and for the rate) before a try, where that does not
             count towards the deadline: for work in bulk, whose line is long by design. None: it counts.
     """
@@ -228,32 +231,62 @@ class _Call:
             async with asyncio.timeout(self._longest_in_line()):
                 await self.gate.enter()
         except TimeoutError:
-            patience_s = (
-                self.policy.guard.total_s if self.policy.patience_s is None else self.policy.patience_s
-            )
-            raise BudgetExceeded(
-                f"{self.policy.name} is busy with {self.gate.width} other calls, and no place became free "
-                f"within {patience_s:g} s.",
-                kind="concurrency",
-                retryable=True,
-                attempts=0,
-            ) from None
+            raise self._no_place(self.gate.width) from None
         self._stood_in_line(self.timing.monotonic() - came)
+
+    def _no_place(self, width: int) -> BudgetExceeded:
+        patience_s = self.policy.guard.total_s if self.policy.patience_s is None else self.policy.patience_s
+        return BudgetExceeded(
+            f"{self.policy.name} is busy with {width} other calls, and no place became free "
+            f"within {patience_s:g} s.",
+            kind="concurrency",
+            retryable=True,
+            attempts=0,
+        )
 
     async def _admitted(self) -> tuple[Answer | ServiceError, Decision]:
         reservation = await self._reserve()
-        sent_at = self.timing.monotonic()
-        outcome: Answer | ServiceError
+        sent_at: float | None = None
         try:
-            guard = replace(self.policy.guard, total_s=max(0.001, self._left()))
-            outcome = await send(self.request, guard, self._tell if self.on_piece is not None else None)
-        except ServiceError as error:
-            outcome = error
+            async with self._place():
+                sent_at = self.timing.monotonic()
+                outcome = await self._sent()
+        except BaseException:
+            if reservation is not None and sent_at is None:
+                self._ledger().cancel(reservation, self.timing.wall())
+            raise
         await self._settle(reservation, outcome)
         decision = classify(outcome, expects=self.expects)
         self._learn(outcome, decision)
         self._record(outcome, decision, sent_at)
         return outcome, decision
+
+    async def _sent(self) -> Answer | ServiceError:
+        guard = replace(self.policy.guard, total_s=max(0.001, self._left()))
+        try:
+            return await send(self.request, guard, self._tell if self.on_piece is not None else None)
+        except ServiceError as error:
+            return error
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """A place among the calls of all processes; the gate counts those of this one only."""
+        policy = self.policy
+        if not policy.concurrency or not policy.rate_file:
+            yield
+            return
+        place, came = Place(self._ledger(), policy.name, policy.concurrency), self.timing.monotonic()
+        try:
+            if not await place.take(
+                self._left(), self._longest_in_line(), self.timing.wall, self.timing.sleep
+            ):
+                raise self._no_place(policy.concurrency)
+            self._stood_in_line(self.timing.monotonic() - came)
+            yield
+        except BaseException:
+            place.give_up()
+            raise
+        await place.give_back()
 
     def _tell(self, piece: bytes) -> None:
         self.has_told = self.on_piece(piece) or self.has_told
@@ -262,7 +295,7 @@ class _Call:
         policy, wall = self.policy, self.timing.wall
         if policy.rate.is_unlimited:
             return None
-        ledger = ledger_at(policy.rate_file or ":memory:")
+        ledger = self._ledger()
         reservation = await asyncio.to_thread(
             ledger.reserve, policy.name, policy.rate, self.tokens, wall(), self._longest_in_line()
         )
@@ -275,10 +308,13 @@ class _Call:
             raise
         return reservation
 
+    def _ledger(self) -> RateLedger:
+        return ledger_at(self.policy.rate_file or ":memory:")
+
     async def _settle(self, reservation: Reservation | None, outcome: Answer | ServiceError) -> None:
         if reservation is None:
             return
-        ledger, now = ledger_at(self.policy.rate_file or ":memory:"), self.timing.wall()
+        ledger, now = self._ledger(), self.timing.wall()
         if isinstance(outcome, ServiceError):
             if outcome.kind in _NEVER_ARRIVED:
                 await asyncio.to_thread(ledger.cancel, reservation, now)

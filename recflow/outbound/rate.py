@@ -1,9 +1,12 @@
-"""Requests and tokens per minute, kept in one SQLite file by all processes of the server.
+"""Requests and tokens per minute, and calls at once, kept in one SQLite file by all processes of the server.
 
 A token bucket per endpoint and kind: it refills evenly and holds a sixth of a minute's worth, so a burst
 after a pause stays small. A call *reserves* its estimated tokens before it starts and *settles* what it
 really used afterwards. Reserving books a place in the line at once (the level may go below zero) and says
 how long to wait, so callers are served in order and no two processes spend the same tokens.
+
+A call that is under way holds a *place* among those the endpoint takes at once. Whoever is killed cannot give
+it back, so a place has an end of its own: a moment after the call's deadline.
 """
 
 from __future__ import annotations
@@ -21,7 +24,10 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS bucket (
     name TEXT NOT NULL, kind TEXT NOT NULL, level REAL NOT NULL, filled_at REAL NOT NULL,
     PRIMARY KEY (name, kind)
-) WITHOUT ROWID
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS place (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, ends_at REAL NOT NULL
+) WITHOUT ROWID;
 """
 
 
@@ -58,7 +64,7 @@ class RateLedger:
         )
         self._rows.execute("PRAGMA journal_mode=WAL")
         self._rows.execute("PRAGMA synchronous=OFF")  # after a crash the buckets may start anew
-        self._rows.execute(_SCHEMA)
+        self._rows.executescript(_SCHEMA)
 
     def reserve(self, name: str, rate: Rate, tokens: float, now: float, patience_s: float) -> Reservation:
         """Books one request and its estimated tokens.
@@ -95,6 +101,27 @@ class RateLedger:
     def cancel(self, reservation: Reservation, now: float) -> None:
         """The call never reached the service: everything goes back."""
         self._give_back(reservation, 1.0, reservation.tokens, now)
+
+    def take_place(self, name: str, most: int, place: str, now: float, ends_at: float) -> bool:
+        """Takes a place under that id; false when ``most`` are taken already."""
+        with self._transaction():
+            self._rows.execute("DELETE FROM place WHERE ends_at <= ?", (now,))
+            is_free = self.places_taken(name, now) < most
+            if is_free:
+                self._rows.execute("INSERT INTO place VALUES (?, ?, ?)", (place, name, ends_at))
+        return is_free
+
+    def give_back_place(self, place: str) -> None:
+        """The call is over. What was never taken, or has ended, may be given back too."""
+        with self._transaction():
+            self._rows.execute("DELETE FROM place WHERE id = ?", (place,))
+
+    def places_taken(self, name: str, now: float) -> int:
+        """Calls that are under way now, of all processes."""
+        found = self._rows.execute(
+            "SELECT count(*) FROM place WHERE name = ? AND ends_at > ?", (name, now)
+        ).fetchone()
+        return found[0]
 
     def close(self) -> None:
         with self._lock:

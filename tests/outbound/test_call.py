@@ -19,9 +19,11 @@ from recflow.errors import (
 )
 from recflow.outbound import call as call_module
 from recflow.outbound.call import EndpointPolicy, breaker_status, call, reset_breaker
+from recflow.outbound.client import close_clients
 from recflow.outbound.learned import Learned
 from recflow.outbound.messages import Request
-from recflow.outbound.rate import Rate
+from recflow.outbound.places import Place
+from recflow.outbound.rate import Rate, RateLedger
 from recflow.outbound.retry import Hint
 from tests.patience import PATIENCE_S
 from tests.scripted_server import (
@@ -498,3 +500,106 @@ async def test_a_reset_by_another_process_closes_the_circuit_here(server, policy
     other_process.close()
     assert breaker_status(policy.name, shared.rate_file).state == "closed"
     assert (await call(shared, to(server), timing=timing)).answer.status == 200
+
+
+@pytest.fixture
+def shared(policy, tmp_path):
+    """One call at once, of all processes."""
+    return dataclasses.replace(policy, concurrency=1, rate_file=str(tmp_path / "rate.sqlite3"))
+
+
+@pytest.fixture
+def other_process(shared):
+    """The ledger as another process has it open."""
+    opened = RateLedger(shared.rate_file)
+    yield opened
+    opened.close()
+
+
+def test_calls_of_several_loops_and_processes_share_the_places(server, shared):
+    """Two event loops have a gate each; only the file can keep their calls apart."""
+    inside, most = [], []
+
+    def handler(exchange):
+        inside.append(exchange)
+        most.append(len(inside))
+        exchange.pause(0.01)
+        inside.remove(exchange)
+        exchange.reply(200, "[]")
+
+    server.script("/v1/rank", handler)
+    patient = dataclasses.replace(shared, guard=dataclasses.replace(shared.guard, total_s=PATIENCE_S))
+
+    async def five():
+        await asyncio.gather(*(call(patient, to(server)) for _ in range(5)))
+        await close_clients()
+
+    loops = [threading.Thread(target=asyncio.run, args=(five(),)) for _ in range(2)]
+    for loop in loops:
+        loop.start()
+    for loop in loops:
+        loop.join()
+    assert (len(most), max(most)) == (10, 1)
+
+
+async def test_a_place_that_another_process_holds_is_waited_for(server, shared, other_process, timing, clock):
+    server.script("/v1/rank", OK)
+    assert other_process.take_place(shared.name, 1, "theirs", clock.now, clock.now + 60)
+
+    async def sleep(seconds):
+        await clock.sleep(seconds)
+        if len(clock.sleeps) == 4:
+            assert server.hits == []
+            other_process.give_back_place("theirs")
+
+    await call(shared, to(server), timing=dataclasses.replace(timing, sleep=sleep))
+    assert clock.sleeps == pytest.approx([0.02, 0.04, 0.08, 0.16])
+    assert other_process.places_taken(shared.name, clock.now) == 0
+
+
+async def test_no_place_of_another_process_within_the_deadline_is_an_error_and_costs_no_rate(
+    server, shared, other_process, timing, clock
+):
+    assert other_process.take_place(shared.name, 1, "theirs", clock.now, clock.now + 600)
+    rate = Rate(requests_per_minute=6)  # a bucket of one
+    with pytest.raises(BudgetExceeded, match="busy with 1 other calls") as busy:
+        await call(dataclasses.replace(shared, rate=rate), to(server), timing=timing)
+    assert (busy.value.kind, busy.value.attempts, server.hits) == ("concurrency", 0, [])
+    assert sum(clock.sleeps) == pytest.approx(shared.guard.total_s)
+    other_process.give_back_place("theirs")
+    server.script("/v1/rank", OK)
+    clock.sleeps.clear()
+    await call(dataclasses.replace(shared, rate=rate), to(server), timing=timing)
+    assert clock.sleeps == []
+
+
+async def test_a_try_that_fails_holds_no_place_while_the_next_is_waited_for(
+    server, shared, other_process, timing, clock
+):
+    server.script("/v1/rank", status(503), OK)
+    taken = []
+
+    async def sleep(seconds):
+        taken.append(other_process.places_taken(shared.name, clock.now))
+        await clock.sleep(seconds)
+
+    await call(shared, to(server), timing=dataclasses.replace(timing, sleep=sleep))
+    assert taken == [0]
+
+
+async def test_whoever_is_cancelled_gives_the_place_back(server, shared, other_process):
+    server.script("/v1/rank", hang())
+    asking = asyncio.create_task(call(shared, to(server)))
+    assert await asyncio.to_thread(server.wait_for_hit, "/v1/rank")
+    assert other_process.places_taken(shared.name, time.time()) == 1
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert other_process.places_taken(shared.name, time.time()) == 0
+
+
+def test_whoever_gives_up_while_a_look_is_under_way_keeps_no_place(other_process):
+    place = Place(other_process, "api", 1)
+    place.give_up()
+    place._try(time.time(), 60.0)  # the thread comes to it only now
+    assert other_process.places_taken("api", time.time()) == 0

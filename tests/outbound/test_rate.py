@@ -109,3 +109,30 @@ def test_reserving_is_cheap(ledger):
     started = time.perf_counter()
     waits(ledger, Rate(1e9, 1e9), 300, tokens=10)
     assert (time.perf_counter() - started) / 300 < 0.005  # measured at 0.05 ms; a disk sync would cost 10 ms
+
+
+@pytest.fixture
+def processes(tmp_path):
+    both = [RateLedger(tmp_path / "rate.sqlite3") for _ in range(2)]
+    yield both
+    for one in both:
+        one.close()
+
+
+def test_places_are_counted_over_all_processes(processes):
+    web, jobs = processes
+    assert web.take_place("api", 2, "a", NOW, NOW + 60)
+    assert jobs.take_place("api", 2, "b", NOW, NOW + 60)
+    assert [one.take_place("api", 2, "c", NOW, NOW + 60) for one in processes] == [False, False]
+    assert jobs.take_place("other", 2, "d", NOW, NOW + 60)
+    jobs.give_back_place("b")
+    assert web.take_place("api", 2, "c", NOW, NOW + 60)
+
+
+def test_place_of_a_process_that_was_killed_ends_by_itself(processes):
+    web, jobs = processes
+    assert jobs.take_place("api", 1, "a", NOW, NOW + 60)
+    assert not web.take_place("api", 1, "b", NOW + 59, NOW + 120)
+    assert web.take_place("api", 1, "b", NOW + 60, NOW + 120)
+    jobs.give_back_place("a")  # it lived after all
+    assert web.places_taken("api", NOW + 61) == 1
