@@ -119,6 +119,9 @@ class Asker(Protocol):
 
     async def estimate(self, question: Question) -> Estimate: ...
 
+    def priced(self, kept: KeptAnswer) -> Mapping[str, float]:
+        """What an answer took, with the cost of today if the price was unknown when it was asked for."""
+
     def remarking(self, remark: str) -> Asker:
         """The same, with these words in front of the description of one candidate in each question."""
 
@@ -143,7 +146,7 @@ class AskedRanker:
             for question in questions:
                 kept = self.answer_to(question)
                 ranked = question.candidates[list(kept.order)]
-                yield Answer(question.row, ranked, kept.status, kept.reason, kept.usage)
+                yield Answer(question.row, ranked, kept.status, kept.reason, self._asker.priced(kept))
 
         return answers
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
@@ -124,6 +125,14 @@ class _RecordsAsker(ABC):
             refused=error if is_final else _open_circuit(error),
             is_final=is_final,
         )
+
+    def priced(self, kept: KeptAnswer) -> Mapping[str, float]:
+        price, usage = self.endpoint.price, kept.usage
+        # Nobody knows whether a call without an answer is billed, nor for how many tokens.
+        if "cost" in usage or price is None or kept.status == "failed":
+            return usage
+        tokens_in, tokens_out = (int(usage[name]) for name in ("prompt_tokens", "completion_tokens"))
+        return {**usage, "cost": price.of(tokens_in, tokens_out)}
 
     def remarking(self, remark: str) -> Self:
         return replace(self, remark=remark)

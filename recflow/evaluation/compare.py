@@ -40,7 +40,7 @@ class RankerResult:
         statuses: (n,) "ok", "partial" or "failed".
         reasons: reason -> number of questions, of all that are not "ok".
         coverage: share of the catalogue in the first k ranks of anybody.
-        usage: sums of what the answers report.
+        usage: sums of what the answers report; NaN for what one of them does not know, such as its cost.
         fit_seconds, rank_seconds: in all.
     """
 
@@ -229,10 +229,9 @@ def _ask(
 
 
 def _summed(usages: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    total: Counter[str] = Counter()
-    for usage in usages:
-        total.update(usage)
-    return dict(total)
+    reported = [usage for usage in usages if usage]
+    names = dict.fromkeys(name for usage in reported for name in usage)
+    return {name: sum(usage.get(name, float("nan")) for usage in reported) for name in names}
 
 
 def _first_slot(candidates: IndexVector, relevant: set[int]) -> int:

@@ -53,7 +53,8 @@ class Answer:
         status: "failed" when the incoming order is all there is; "partial" when candidates had to be put
             behind.
         reason: why it is not "ok".
-        usage: what the answer cost, by name ("prompt_tokens", "cost"); added up over users.
+        usage: what the answer cost, by name ("prompt_tokens", "cost"); added up over users. A name that is
+            missing is unknown, unless there is none at all.
     """
 
     row: int

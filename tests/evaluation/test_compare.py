@@ -188,6 +188,23 @@ def test_usage_and_seconds_are_added_up():
     assert (row["usage_cost"], row["fit_seconds"], row["seconds_per_user"]) == (15.0, 1, approx(1 / 30))
 
 
+def test_a_cost_that_one_answer_does_not_know_is_unknown_for_all():
+    def spending(cost_of):
+        return Trained(
+            lambda train: (
+                lambda questions: (Answer(q.row, q.candidates, usage=cost_of(q.row)) for q in questions)
+            )
+        )
+
+    rankers = {
+        "partly": spending(lambda row: {"prompt_tokens": 7} | ({"cost": 0.5} if row else {})),
+        "free": spending(lambda row: {"prompt_tokens": 7, "cost": 0.5} if row else {}),  # one was not asked
+    }
+    partly, free = compare(split_of(), rankers).rows()
+    assert (partly["usage_prompt_tokens"], partly["usage_cost"]) == (210, None)
+    assert (free["usage_prompt_tokens"], free["usage_cost"]) == (203, 14.5)
+
+
 def test_progress_tells_every_answer():
     seen = []
     compare(split_of(n_users=3), {"echo": Echo()}, on_progress=seen.append)
