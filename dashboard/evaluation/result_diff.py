@@ -23,7 +23,7 @@ from recflow.engine.context import RunRequest
 from recflow.engine.executor import Services, execute
 from recflow.engine.flow import Flow
 from recflow.engine.outcome import Run
-from recflow.evaluation.intervals import mean_with_interval
+from recflow.evaluation.intervals import Estimate, mean_with_interval
 from recflow.evaluation.list_changes import ListChange, list_change
 
 #: Groups of users by how much positive feedback they gave, in the order of the answer.
@@ -165,8 +165,10 @@ def _summary(changes: Sequence[ListChange]) -> dict[str, Any]:
     }
 
 
-def _estimate(estimate: Any) -> dict[str, float | None]:
-    parts = {"mean": estimate.mean, "low": estimate.low, "high": estimate.high}
+def _estimate(estimate: Estimate) -> dict[str, float | None]:
+    """Of shares: an interval of few users reaches beyond what a share can be."""
+    low, high = np.clip([estimate.low, estimate.high], 0.0, 1.0)  # which leaves NaN as it is
+    parts = {"mean": estimate.mean, "low": low, "high": high}
     return {name: None if value != value else round(float(value), 4) for name, value in parts.items()}
 
 

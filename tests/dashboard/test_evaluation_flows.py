@@ -251,7 +251,9 @@ async def test_users_who_change_most_stand_first(services):
         ("light", 1, 1),
         ("heavy", 0, 0),
     ]
-    assert found["summary"]["overlap"]["mean"] == 0.75
+    # Of two users the interval of 0.75 reaches from -2.43 to 3.93; a share lies between 0 and 1.
+    assert found["summary"]["overlap"] == {"mean": 0.75, "low": 0.0, "high": 1.0}
+    assert found["groups"][0]["overlap"] == {"mean": 0.5, "low": None, "high": None}
 
 
 async def test_moved_items_tell_both_ranks(services):
