@@ -246,6 +246,16 @@ async def test_a_run_asks_the_named_endpoint_and_the_log_and_counters_hear_of_it
     assert settings["spent_today"] == {"tokens": 309, "cost": pytest.approx(0.0039)}
 
 
+@pytest.mark.parametrize("days", [1, 7, 30])
+async def test_calls_are_counted_over_a_day_a_week_and_a_month(client, days):
+    assert await send(client, "get", f"/api/calls/nodes?days={days}") == (200, [])
+
+
+async def test_calls_are_counted_over_no_other_time(client):
+    status, answer = await send(client, "get", "/api/calls/nodes?days=2")
+    assert (status, answer["message"]) == (400, "days must be 1, 7 or 30, got 2")
+
+
 async def test_the_same_question_is_paid_for_once_also_after_a_restart(client, server, rows):
     server.script(CHAT, completion("1\n2\n3"))
     await set_up(client, server)
