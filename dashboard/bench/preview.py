@@ -23,13 +23,18 @@ from recflow.engine.executor import Services, execute
 from recflow.engine.flow import Flow, load_flow
 from recflow.engine.memo import Memo
 from recflow.interop.movielens import open_movielens
+from recflow.interop.records import Rejected
 from recflow.nodes.starters import DEFAULT, STARTERS
 
 SEED = 0
 
 
-def movielens_snapshot(folder: Path) -> Snapshot:
+def movielens_snapshot(folder: Path, on_rejected: Callable[[Rejected], None] = lambda row: None) -> Snapshot:
     """MovieLens as a snapshot, without a database.
+
+    Args:
+        folder: one of MovieLens' layouts.
+        on_rejected: hears of each row that cannot be read.
 
     Raises:
         BadRecord: the folder holds none of MovieLens' layouts.
@@ -45,6 +50,8 @@ def movielens_snapshot(folder: Path) -> Snapshot:
                 items.append(record)
             case FeedbackRecord():
                 feedback.append(record)
+            case Rejected():
+                on_rejected(record)
     for row in feedback:
         users.setdefault(row.user_id, UserRecord(row.user_id))
     return build_snapshot(

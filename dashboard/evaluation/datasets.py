@@ -17,6 +17,7 @@ from recflow.data.feedback import FeedbackRules, UserHistory
 from recflow.data.snapshot import Snapshot, TrainingView
 from recflow.errors import BadRecord, NoFeedback
 from recflow.evaluation.splits import Split, leave_last_out
+from recflow.interop.records import Rejected
 from recflow.nodes.data_source import Settings as DataSourceSettings
 from recflow.nodes.data_source import rules_of
 
@@ -25,28 +26,32 @@ OWN = "database"
 DEFAULT_RULES = rules_of(DataSourceSettings())
 
 
-def _own(place: str) -> Snapshot:
+def _own(place: str, on_rejected: Callable[[Rejected], None]) -> Snapshot:
     return store.snapshot(fresh=True)
 
 
-def _movielens(place: str) -> Snapshot:
+def _movielens(place: str, on_rejected: Callable[[Rejected], None]) -> Snapshot:
     folder = Path(place)
     if not folder.is_dir():
         raise BadRecord(f"There is no data set {place!r}: name a folder of MovieLens, or {OWN}")
-    return movielens_snapshot(folder)
+    return movielens_snapshot(folder, on_rejected)
 
 
 #: Name -> what opens it. A place that is no name is a folder.
-DATASETS: dict[str, Callable[[str], Snapshot]] = {OWN: _own}
+DATASETS: dict[str, Callable[[str, Callable[[Rejected], None]], Snapshot]] = {OWN: _own}
 
 
-def open_dataset(place: str = OWN) -> Snapshot:
+def open_dataset(place: str = OWN, on_rejected: Callable[[Rejected], None] = lambda row: None) -> Snapshot:
     """The data of that name, or in that folder.
+
+    Args:
+        place: key of DATASETS, or a folder.
+        on_rejected: hears of each row of a file that cannot be read.
 
     Raises:
         BadRecord: the folder holds no data set.
     """
-    return DATASETS.get(place, _movielens)(place)
+    return DATASETS.get(place, _movielens)(place, on_rejected)
 
 
 @dataclass(frozen=True, eq=False)

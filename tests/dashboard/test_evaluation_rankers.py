@@ -21,6 +21,7 @@ from dashboard.evaluation.model_askers import ChatAsker
 from dashboard.evaluation.ranking_runs import RankingPlan, all_questions, measure_rankers, splits_of
 from dashboard.evaluation.tables import as_csv, ranking_table
 from dashboard.evaluation.watching import UNWATCHED, Watcher
+from dashboard.models import ModelPrice
 from recflow.data.building import ItemRow, UserRow, build_snapshot
 from recflow.data.feedback import FeedbackRule, FeedbackRules
 from recflow.errors import RunCancelled
@@ -440,6 +441,59 @@ class TestCommand:
         with pytest.raises(CommandError, match="12 of 12 questions were not asked"):
             call_command("bench_llm", yes=True, **chosen)
         assert not (tmp_path / "r.json").exists()
+
+    def test_a_price_of_settings_holds_for_the_model_of_the_configuration_and_for_answers_from_before(
+        self, movielens, model, tmp_path, monkeypatch
+    ):
+        """The price is entered after half of the questions were asked, so their cost was unknown then."""
+        monkeypatch.setattr("dashboard.management.commands.bench_llm.ANSWERS", tmp_path / "answers")
+        config, report = tmp_path / "config.toml", tmp_path / "report.json"
+        config.write_text(f'[openai]\nbase_url = "{model[1]}"\nchat_completion_model = "{standin.MODEL}"\n')
+
+        def row(**chosen):
+            call_command(
+                "bench_llm",
+                stdout=StringIO(),
+                config=config,
+                data=str(movielens),
+                rankers=["llm"],
+                json=report,
+                yes=True,
+                **chosen,
+            )
+            return row_of(json.loads(report.read_text()), "llm")
+
+        assert row(users=6).get("usage_cost") is None
+        ModelPrice.objects.create(model=standin.MODEL, input=2_000_000.0, output=3_000_000.0)
+        found = row()
+        spent = 2 * found["usage_prompt_tokens"] + 3 * found["usage_completion_tokens"]
+        assert found["usage_cost"] == pytest.approx(spent)
+        assert model[0].asked == N_USERS
+
+    def test_the_price_that_is_given_holds_for_the_nodes_of_a_flow_too(
+        self, movielens, model, tmp_path, monkeypatch
+    ):
+        monkeypatch.setattr("dashboard.management.commands.bench_llm.ANSWERS", tmp_path / "answers")
+        named = NamedEndpoint("scores", endpoint(model[1]))
+        monkeypatch.setattr(
+            "dashboard.management.commands.bench_llm.outside_now",
+            lambda: Outside(endpoints={"scores": named}),
+        )
+        document = json.loads(json.dumps(CLASSIC))
+        ranker = next(node for node in document["nodes"] if node["id"] == "ranker")
+        ranker["settings"] = {"kind": "llm", "endpoint": "scores"}
+        drafts.create("Feed", document, "ada")
+        said = StringIO()
+        chosen = {"data": str(movielens), "rankers": [], "flow": ["Feed"], "positive": ["rating>=4"]}
+        call_command("bench_llm", stdout=said, price=[0.0, 0.0], yes=True, **chosen)
+        assert "cost about 0.00" in said.getvalue()
+
+    def test_rows_that_cannot_be_read_are_told(self, movielens):
+        with (movielens / "ratings.csv").open("a") as file:
+            file.write("\n1,2,many,3\n1,3,5.0,4\n")
+        said = StringIO()
+        call_command("bench_llm", stdout=said, data=str(movielens), rankers=[])
+        assert "1 row of ratings.csv could not be read: line 98: " in said.getvalue()
 
     def test_what_is_no_data_set_is_one_sentence(self):
         with pytest.raises(CommandError, match="There is no data set 'nowhere'"):

@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from argparse import ArgumentParser
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,14 +36,16 @@ from dashboard.evaluation.tables import ranking_table
 from dashboard.evaluation.watching import Step, Watcher
 from dashboard.jobs.fitting import rules_of_flow
 from dashboard.management.numbers import at_least, not_negative
+from dashboard.models import ModelPrice
 from recflow.configuration import Configuration, ConfigurationError, read_configuration
 from recflow.data.feedback import FeedbackRule, FeedbackRules
 from recflow.engine.flow import load_flow
 from recflow.errors import RecflowError
 from recflow.evaluation.questions import Question
 from recflow.interop.gorse_config import config_to_flow
-from recflow.llm.endpoint import Price
-from recflow.nodes.outside import DEFAULT_ENDPOINT
+from recflow.interop.records import Rejected
+from recflow.llm.endpoint import Endpoint, Price
+from recflow.nodes.outside import DEFAULT_ENDPOINT, Outside
 
 
 class Command(BaseCommand):
@@ -84,7 +87,11 @@ class Command(BaseCommand):
             help="calls to a model at the same time (32)",
         )
         parser.add_argument(
-            "--price", type=not_negative, nargs=2, metavar=("IN", "OUT"), help="of a million tokens"
+            "--price",
+            type=not_negative,
+            nargs=2,
+            metavar=("IN", "OUT"),
+            help="of a million tokens, of every model that is asked; else those of Settings",
         )
         parser.add_argument(
             "--injection", action="store_true", help="measure what an item gains by asking to be put first"
@@ -110,15 +117,19 @@ class Command(BaseCommand):
             users=options["users"],
             seed=options["seed"],
         )
-        measured = Measured(open_dataset(options["data"]), _rules(options, configuration))
+        rejected: list[Rejected] = []
+        measured = Measured(open_dataset(options["data"], rejected.append), _rules(options, configuration))
+        for line in _unreadable(rejected):
+            self._say(line)
         self._say("{users:,} users, {items:,} items, {positive:,} positives".format(**measured.described()))
         splits = splits_of(plan, measured)
-        outside = outside_now()
-        endpoint = endpoint_of(configuration.openai, in_flight=options["in_flight"])
+        outside, section = outside_now(), configuration.openai
+        price = _price_in_settings(section.chat_completion_model)
+        endpoint = endpoint_of(section, in_flight=options["in_flight"], price=price)
         if endpoint is None and DEFAULT_ENDPOINT in outside.endpoints:
             endpoint = outside.endpoints[DEFAULT_ENDPOINT].endpoint
-        if endpoint is not None and options["price"]:
-            endpoint = replace(endpoint, price=Price(*options["price"]))
+        if options["price"]:
+            endpoint, outside = _at_price(Price(*options["price"]), endpoint, outside)
         entrants = Entrants(measured, plan.seed, endpoint, outside, options["in_flight"], ANSWERS)
         contestants = contestants_of(plan.rankers, plan.flows, entrants)
         if options["injection"]:
@@ -209,6 +220,30 @@ def _words(forecast: Forecast) -> str:
         return f"{kept}nothing is left to ask"
     cost = "price unknown" if forecast.cost is None else f"cost about {forecast.cost:.2f}"
     return f"{kept}{forecast.calls:,} calls, about {forecast.tokens:,} tokens, {cost}"
+
+
+def _price_in_settings(model: str) -> Price | None:
+    row = ModelPrice.objects.filter(model=model).first()
+    return row and Price(row.input, row.output, row.cached_input)
+
+
+def _at_price(price: Price, endpoint: Endpoint | None, outside: Outside) -> tuple[Endpoint | None, Outside]:
+    """Everything that may be asked, at this price."""
+    named = {
+        name: replace(found, endpoint=replace(found.endpoint, price=price))
+        for name, found in outside.endpoints.items()
+    }
+    return endpoint and replace(endpoint, price=price), replace(outside, endpoints=named)
+
+
+def _unreadable(rejected: list[Rejected]) -> list[str]:
+    """One sentence for each file of which rows could not be read."""
+    lines = []
+    for file, n in Counter(row.file for row in rejected).items():
+        first = next(row for row in rejected if row.file == file)
+        rows = "1 row" if n == 1 else f"{n:,} rows"
+        lines.append(f"{rows} of {file} could not be read: line {first.line:,}: {first.reason}")
+    return lines
 
 
 def _configuration(file: Path | None) -> Configuration:
