@@ -35,7 +35,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "/recommend/{user-id}",
         "recommendations",
         "What a user is recommended, as ids; with the header X-API-Version: 2 with scores; with explain=true "
-        "and the administrator's key with who proposed what",
+        "and the administrator's key with who proposes what in a run made now, which asks no other machine",
         {"type": "array", "items": {"anyOf": [{"type": "string"}, ref("Score")]}},
         ("n", "offset", *_WRITE_BACK),
     ),

@@ -198,8 +198,9 @@ def _body(made: Answer, with_scores: bool) -> bytes:
 
 
 async def _explained(serving: Answerer, asked: _Request, made: Answer, plan: Plan) -> bytes:
-    """The same items, each with what happened to it in a run of the active flow as of now."""
-    run, snapshot = await serving.explain(asked.question, plan)
+    """The same items, each with what happens to it in a run made now; no other machine is asked."""
+    run, snapshot = await serving.explain(asked.question, plan, made.source)
+    asked_nobody = f", without {', '.join(plan.waiting)}, which asks other machines" if plan.waiting else ""
     names = {node.id: node.name or node.id for node in plan.flow.nodes}
     trail = whole_trail(run)
     rows = []
@@ -215,6 +216,7 @@ async def _explained(serving: Answerer, asked: _Request, made: Answer, plan: Pla
             "FlowVersion": made.version,
             "Degraded": run.degraded,
             "Note": run.note,
+            "StepsOf": f"a run made now{asked_nobody}",
             "Items": rows,
         }
     )

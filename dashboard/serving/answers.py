@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -33,6 +33,7 @@ from dashboard.serving.threads import in_thread
 from dashboard.store import now_us
 from recflow.data.feedback import UserHistory
 from recflow.data.types import MICROSECONDS_PER_DAY
+from recflow.engine.block_run import waits
 from recflow.engine.context import RunRequest
 from recflow.engine.executor import execute
 from recflow.engine.outcome import Run
@@ -149,10 +150,18 @@ class Answerer:
             self._plan, self._planned_at = plan, position.activation
         return plan
 
-    async def explain(self, question: Question, plan: Plan) -> tuple[Run, Any]:
-        """A run of the whole active flow for the user, with its snapshot: who proposed what, and why."""
+    async def explain(self, question: Question, plan: Plan, source: str) -> tuple[Run, Any]:
+        """A run made now for the user, with its snapshot: who proposes what, and why.
+
+        It is of what answered, up to the fallback or to the end, less nodes that ask other machines.
+        """
+        nodes = [
+            node.model_copy(update={"disabled": node.disabled or waits(node)}) for node in plan.flow.nodes
+        ]
+        asking_nobody = replace(plan, flow=plan.flow.model_copy(update={"nodes": tuple(nodes)}))
+        until = plan.fallback if source == "fallback" else None
         snapshot, history = await _load(question.user_id)
-        return await _execute(plan, snapshot, history, question, None), snapshot
+        return await _execute(asking_nobody, snapshot, history, question, until), snapshot
 
     async def _would_be_empty(self, plan: Plan) -> bool:
         """Nobody has a list yet, or there is no fallback for those whose list is still to be made."""

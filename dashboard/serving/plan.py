@@ -31,7 +31,7 @@ class Plan:
         recommend: settings of the end of the flow.
         fallback: node that fills up short lists, None where there is none.
         is_fallback_shared: what it gives depends on no user.
-        waits: the flow asks other machines, so it is never run inside a request.
+        waiting: names of the nodes that ask other machines; with one the flow is never run inside a request.
     """
 
     flow: Flow
@@ -41,7 +41,12 @@ class Plan:
     recommend: RecommendSettings
     fallback: str | None
     is_fallback_shared: bool
-    waits: bool
+    waiting: tuple[str, ...]
+
+    @property
+    def waits(self) -> bool:
+        """The flow asks other machines."""
+        return bool(self.waiting)
 
     @property
     def labels(self) -> list[str]:
@@ -76,7 +81,7 @@ def plan_of(flow: Flow, label: str, before: str | None = None) -> Plan:
         RecommendSettings(**end.settings) if end else RecommendSettings(),
         fallback,
         fallback is not None and all(node.type in IMPERSONAL for node in _leading_to(flow, fallback)),
-        bool(nodes_that_wait(flow)),
+        tuple(nodes_that_wait(flow)),
     )
 
 

@@ -528,12 +528,48 @@ class TestWriteBack:
 
 
 class TestExplain:
-    async def test_the_administrator_is_told_who_proposed_what(self, activate, get, settings):
-        version = await a(activate, drawing())
-        await a(prepare, version, items=["m2"])
+    @pytest.fixture
+    def explained(self, get, settings):
         section = settings.CONFIGURATION.master.model_copy(update={"admin_api_key": SecretStr("adm1n")})
         settings.CONFIGURATION = settings.CONFIGURATION.model_copy(update={"master": section})
-        told = (await get("ann?n=1&explain=true", **{"X-API-Key": "adm1n"})).json()
+
+        async def ask(user):
+            return (await get(f"{user}?n=1&explain=true", **{"X-API-Key": "adm1n"})).json()
+
+        return ask
+
+    async def test_no_other_machine_is_asked(self, activate, explained, monkeypatch):
+        """ann has a list; bob is answered by the fallback, of which the steps are then."""
+        asked = []
+
+        async def outside(request):
+            asked.append(request)
+            raise AssertionError("Nobody is to be asked")
+
+        monkeypatch.setattr(runs, "services", replace(runs.services, resources={"outside": outside}))
+        document = drawing()
+        document["nodes"] += [
+            {"id": "e", "type": "external", "name": "shop", "settings": {"mode": "script", "script": "[]"}},
+            {"id": "g", "type": "merge"},
+        ]
+        document["edges"] = [edge for edge in document["edges"] if edge["id"] != "or"]
+        document["edges"] += [
+            {"id": one + other, "source": one, "target": other} for one, other in ("og", "se", "eg", "gr")
+        ]
+        await a(prepare, await a(activate, document))
+        ann, bob = await explained("ann"), await explained("bob")
+        assert ann["StepsOf"] == "a run made now, without shop, which asks other machines"
+        for told, source, names in ((ann, "prepared", ["oldest", "l"]), (bob, "fallback", ["l"])):
+            assert told["Source"] == source
+            proposals = [step for step in told["Items"][0]["Steps"] if step["kind"] == "proposed"]
+            assert [step["nodes"] for step in proposals] == [[name] for name in names]
+        assert asked == []
+
+    async def test_the_administrator_is_told_who_proposed_what(self, activate, explained):
+        version = await a(activate, drawing())
+        await a(prepare, version, items=["m2"])
+        told = await explained("ann")
+        assert told["StepsOf"] == "a run made now"
         assert (told["Source"], told["FlowVersion"]) == ("prepared", version)
         assert [item["Id"] for item in told["Items"]] == ["m2"]
         proposal = next(step for step in told["Items"][0]["Steps"] if step["kind"] == "proposed")
