@@ -186,7 +186,7 @@ class _Session:
             )
         )
         if reading.status != "failed":
-            self.paid.keep(asked, result.completion)
+            self.paid.keep(asked, completion)
         return reading
 
     async def _paid(self, prompt: Prompt, options: ChatOptions) -> ChatResult:

@@ -399,6 +399,26 @@ async def test_failed_answers_are_not_kept(server, endpoint, content):
     assert cache == {}
 
 
+@pytest.mark.parametrize("names", [{}, {"use_aliases": False}], ids=["short names", "ids"])
+async def test_a_key_that_the_service_repeats_is_neither_read_nor_kept(server, endpoint, names):
+    kept, key = {}, endpoint.key
+    content = f"2\nid2\n{'y' * 110}{key}\n1\nid1\n{key}"
+    server.script(CHAT, json_reply(answer(content, model=key)))
+    for _ in range(2):
+        ranking = await rank(endpoint, items(3), cache=kept, **names)
+        assert ranking.order[0] == (2 if names else 1)
+        assert len(ranking.calls[0].dropped) > 1
+        assert key[:9] not in repr(ranking)
+    assert server.count(CHAT) == len(kept) == 1
+    assert key.encode() not in b"".join(kept.values())
+
+
+async def test_a_key_that_is_also_the_name_of_a_candidate_spoils_no_ranking(server, endpoint):
+    local = dataclasses.replace(endpoint, key="id2")  # some local services take any word for a key
+    server.script(CHAT, json_reply(answer("id2\nid1\nid0")))
+    assert (await rank(local, items(3), use_aliases=False)).order == (2, 1, 0)
+
+
 class BrokenCache(dict):
     def get(self, key, default=None):
         raise OSError("disk gone")
