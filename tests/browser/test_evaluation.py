@@ -177,6 +177,31 @@ def test_two_runs_are_laid_side_by_side(open_editor):
     page.page.wait_for_url(re.compile(rf"#{numbers[0]}$"))
 
 
+def test_two_runs_of_whole_flows_are_laid_side_by_side_and_each_is_a_picture(open_editor, tmp_path):
+    editor = open_editor(POPULAR)
+    keep(editor)
+    numbers = [
+        measured(editor, "flow", flow=f"#{editor.flow_id}@1", users=USERS, seed=seed) for seed in (0, 1)
+    ]
+    page = Page(editor)
+    page.page.goto(f"{editor.server.url}/evaluation#{numbers[1]}")
+    view = page.page.locator(f"#main [data-run='{numbers[1]}']")
+    with page.page.expect_download() as download:
+        view.get_by_text("PNG", exact=True).click()
+    assert download.value.suggested_filename == f"evaluation-{numbers[1]}.png"
+    download.value.save_as(tmp_path / "PNG")
+    assert (tmp_path / "PNG").read_bytes().startswith(b"\x89PNG")
+    for number in numbers:
+        page.row(number).locator("input[type=checkbox]").check()
+    page.page.wait_for_url(re.compile(r"#\d+,\d+$"))
+    main = page.page.locator("#main")
+    main.get_by_text("Their seeds differ").wait_for()
+    names = main.locator("table tbody th").all_inner_texts()
+    assert names == ["Recall@10", "NDCG@10", "Coverage", "Novelty", "Diversity", "Fallback", "Time"]
+    recall = main.locator("table tbody tr").first.locator("td").all_inner_texts()
+    assert re.fullmatch(r"[\d.]+ % \([\d.]+ % to [\d.]+ %\)", recall[0]), recall
+
+
 def test_a_run_is_cancelled_from_the_list(open_editor):
     page = Page(open_editor(POPULAR))
     number = page.start(["mf", "hybrid", "fm", "popularity"], "1 5 10 20 50", users="")

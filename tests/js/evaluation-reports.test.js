@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { barTitle, caveats, compareReports, groupsOf, rankingTable, seriesOf, verdict } from "../../static/js/evaluation/reports.js";
+import { barTitle, caveats, compareFlows, compareReports, flowMeasures, groupsOf, rankingTable, seriesOf, verdict } from "../../static/js/evaluation/reports.js";
 
 const row = (ranker, shots, ndcg, extra = {}) => ({
   ranker, label: ranker.toUpperCase(), shots, users: 50, ndcg, ndcg_low: ndcg - 0.1, ndcg_high: ndcg + 0.1, hit_rate: 0.5, mrr: 0.25, coverage: 0.125, partial_rate: 0, failed_rate: 0, seconds_per_user: 0.002, ...extra,
@@ -52,4 +52,40 @@ test("what makes two reports hard to compare is said", () => {
   const other = report([], { settings: { k: 10, seed: 1 }, data: { version: "a-2", rules: [] } });
   assert.equal(caveats(report([]), other).length, 2);
   assert.deepEqual(caveats(report([]), report([])), []);
+});
+
+const estimate = (mean, reach) => ({ mean, low: reach == null ? null : mean - reach, high: reach == null ? null : mean + reach, n: 50 });
+const whole = (recall, more = {}) => ({
+  k: 10, users: 50, coverage: 0.25, recommendable: 40, ms: { p50: 12, p95: 30 }, settings: { seed: 0 }, data: { version: "a-1", rules: [] },
+  metrics: { recall: estimate(recall, 0.125), ndcg: estimate(0.25, 0.125), novelty: estimate(3, 0.5), diversity: estimate(null), fallback_share: estimate(0, 0) }, ...more,
+});
+
+test("a whole flow is told with its intervals, and what could not be measured as a dash", () => {
+  const told = flowMeasures(whole(0.5)).map(({ label, mean, write, detail }) => [label, write(mean), detail]);
+  assert.deepEqual(told, [
+    ["Recall@10", "50.0 %", "37.5 % to 62.5 %"],
+    ["NDCG@10", "0.250", "0.125 to 0.375"],
+    ["Coverage", "25.0 %", "40 items could be shown"],
+    ["Novelty", "3.0 bits", "2.5 bits to 3.5 bits"],
+    ["Diversity", "–", ""],
+    ["Fallback", "0.0 %", "0.0 % to 0.0 %"],
+    ["Time", "12 ms", "95 % under 30 ms"],
+  ]);
+});
+
+test("two whole flows differ clearly where their intervals do not touch", () => {
+  const found = Object.fromEntries(compareFlows(whole(0.75), whole(0.25, { coverage: 0.125 })).map((row) => [row.label, [row.difference, row.isClear]]));
+  assert.deepEqual(found["Recall@10"], [0.5, true]);
+  assert.deepEqual(found["NDCG@10"], [0, false]);
+  assert.deepEqual(found.Coverage, [0.125, false]);
+  assert.deepEqual(found.Diversity, [null, false]);
+});
+
+test("an interval of a share ends where a share ends", () => {
+  const [recall] = flowMeasures(whole(0.0625));
+  assert.equal(recall.detail, "0.0 % to 18.8 %");
+});
+
+test("lists of different lengths are hard to compare", () => {
+  assert.deepEqual(caveats(whole(0.5), whole(0.5, { k: 5 })), ["Their lists have 10 and 5 items."]);
 });

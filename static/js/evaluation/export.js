@@ -2,17 +2,30 @@
 
 const SHOWN = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "opacity", "font-family", "font-size", "font-weight", "text-anchor"];
 const MARGIN = 16;
+const LINE = 18;
 
 /**
- * @param {SVGSVGElement} chart
- * @param {{label: string, color: string}[]} legend
- * @param {{title: string, footnote: string, background: string, color: string, scale?: number}} frame
+ * Saves a picture in the colors of the page.
+ *
+ * @param {SVGSVGElement|null} chart
+ * @param {{title: string, footnote: string, legend?: {label: string, color: string}[], facts?: string[]}} words
+ * @param {string} name of the file
+ */
+export async function savePng(chart, words, name) {
+  const style = getComputedStyle(document.documentElement);
+  const colors = { background: style.getPropertyValue("background-color") || "#fff", color: style.getPropertyValue("color") };
+  download(await chartAsPng(chart, { ...words, ...colors }), name);
+}
+
+/**
+ * @param {SVGSVGElement|null} chart null makes a picture of the words alone
+ * @param {{title: string, footnote: string, legend?: {label: string, color: string}[], facts?: string[], background: string, color: string, scale?: number}} frame
  * @returns {Promise<Blob>}
  */
-export async function chartAsPng(chart, legend, { title, footnote, background, color, scale = 2 }) {
-  const image = await loaded(`data:image/svg+xml;charset=utf-8,${encodeURIComponent(selfContained(chart))}`);
-  const { width, height } = chart.viewBox.baseVal;
-  const [top, bottom] = [58, 34];
+async function chartAsPng(chart, { title, footnote, legend = [], facts = [], background, color, scale = 2 }) {
+  const image = chart && await loaded(`data:image/svg+xml;charset=utf-8,${encodeURIComponent(selfContained(chart))}`);
+  const { width, height } = chart ? chart.viewBox.baseVal : { width: 560, height: 0 };
+  const [top, bottom] = [58 + facts.length * LINE, 34];
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [(width + 2 * MARGIN) * scale, (height + top + bottom) * scale];
   const pen = canvas.getContext("2d");
@@ -23,14 +36,16 @@ export async function chartAsPng(chart, legend, { title, footnote, background, c
   pen.font = "600 15px sans-serif";
   pen.fillText(title, MARGIN, 26, width);
   drawLegend(pen, legend, color);
-  pen.drawImage(image, MARGIN, top, width, height);
+  pen.font = "12px sans-serif";
+  facts.forEach((fact, place) => pen.fillText(fact, MARGIN, 47 + place * LINE, width));
+  if (image) pen.drawImage(image, MARGIN, top, width, height);
   pen.fillStyle = color;
   pen.font = "11px sans-serif";
   pen.fillText(footnote, MARGIN, height + top + 18, width);
   return new Promise((resolve, reject) => canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("The browser made no picture."))), "image/png"));
 }
 
-export function download(blob, name) {
+function download(blob, name) {
   const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);

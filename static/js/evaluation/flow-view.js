@@ -1,7 +1,8 @@
 /** A measurement of a whole flow: what its final list is worth, and what each recommender adds to it. */
 import { make, table } from "./elements.js";
+import { savePng } from "./export.js";
 import { counted, DASH, percent, plain, signed, signedPercent, withInterval } from "./numbers.js";
-import { verdict } from "./reports.js";
+import { flowMeasures, pictureNote, verdict } from "./reports.js";
 import { changeChart } from "./svg.js";
 import { viewHead } from "./view-head.js";
 
@@ -10,13 +11,14 @@ export function flowView(run, actions) {
   const measured = report.ablation.filter((part) => part.ndcg);
   const hasShares = measured.some((part) => part.relative.mean != null);
   const figure = make("figure.chart-frame");
+  const png = make("button.button.is-small", { type: "button", on: { click: savePicture } }, "PNG");
   const parts = report.ablation.length > 0 && [
     make("h3.view-part", {}, "Without each recommender"),
     make("p.field-hint", {}, `Change of NDCG@${report.k} when a node is switched off, ${counted(report.users, "user")}. An interval across zero: the sample does not show that the node matters.`),
     hasShares && figure,
     partsTable(report),
   ];
-  return { element: make("article", { data: { run: run.id } }, viewHead(run, actions), tiles(report), parts, notes(report)), redraw };
+  return { element: make("article", { data: { run: run.id } }, viewHead(run, actions, [png]), tiles(report), parts, notes(report)), redraw };
 
   function redraw() {
     if (!hasShares) return;
@@ -27,20 +29,16 @@ export function flowView(run, actions) {
     }));
     figure.replaceChildren(changeChart(rows, { width: Math.max(280, figure.clientWidth), description: "Bars to the left: the flow is worse without this node. The table below holds every number." }));
   }
+
+  async function savePicture() {
+    const facts = flowMeasures(report).map(({ label, mean, write, detail }) => `${label}: ${write(mean)}${detail && ` (${detail})`}`);
+    if (hasShares) facts.push("", `Change of NDCG@${report.k} without each recommender:`);
+    await savePng(figure.querySelector("svg"), { title: run.title, footnote: pictureNote(run), facts }, `evaluation-${run.id}.png`);
+  }
 }
 
 function tiles(report) {
-  const { metrics, k } = report;
-  const mean = (name) => metrics[name];
-  const interval = (estimate, format) => (estimate.low == null ? "" : `${format(estimate.low)} to ${format(estimate.high)}`);
-  return make("dl.tiles", {},
-    tile(`Recall@${k}`, percent(mean("recall").mean), interval(mean("recall"), percent), "Share of users whose hidden like is in the list"),
-    tile(`NDCG@${k}`, plain(mean("ndcg").mean), interval(mean("ndcg"), plain), "The same, higher places counting more"),
-    tile("Coverage", percent(report.coverage), `${counted(report.recommendable, "item")} could be shown`, "Share of the catalogue in anybody's list"),
-    tile("Novelty", `${plain(mean("novelty").mean, 1)} bits`, interval(mean("novelty"), (value) => plain(value, 1)), "How surprising items are: log2 of 1 / share of users who like them"),
-    tile("Diversity", plain(mean("diversity").mean, 2), interval(mean("diversity"), (value) => plain(value, 2)), "How unlike the items of one list are, by categories and tags"),
-    tile("Fallback", percent(mean("fallback_share").mean), interval(mean("fallback_share"), percent), "Share of places the fallback filled"),
-    tile("Time", `${plain(report.ms.p50, 0)} ms`, `95 % under ${plain(report.ms.p95, 0)} ms`, "One list, nothing cached"));
+  return make("dl.tiles", {}, flowMeasures(report).map(({ label, mean, write, detail, about }) => tile(label, write(mean), detail, about)));
 }
 
 function tile(name, value, detail, title) {

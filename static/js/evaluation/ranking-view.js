@@ -1,8 +1,8 @@
 /** A measurement of rankers: the chart by shots, and the table with everything that was counted. */
 import { make, table } from "./elements.js";
-import { chartAsPng, download } from "./export.js";
+import { savePng } from "./export.js";
 import { counted, plain } from "./numbers.js";
-import { groupsOf, rankingTable, seriesOf } from "./reports.js";
+import { groupsOf, pictureNote, rankingTable, seriesOf } from "./reports.js";
 import { progressBar } from "./run-list.js";
 import { barChart } from "./svg.js";
 import { viewHead } from "./view-head.js";
@@ -34,15 +34,10 @@ export function rankingView(run, actions) {
   }
 
   async function savePicture() {
-    const style = getComputedStyle(document.documentElement);
     const shown = series.filter((one) => one.isShown);
     const colors = [...figure.querySelectorAll(".bar")].reduce((found, bar) => found.set(bar.classList.value, getComputedStyle(bar.querySelector(".bar-fill")).fill), new Map());
-    const keys = shown.map((one) => ({ label: one.label, color: colors.get(`bar ${one.className}`) }));
-    const blob = await chartAsPng(figure.querySelector("svg"), keys, {
-      title: `NDCG@${report.settings.k} by training samples`, footnote: `${counted(report.users, "user")}, seed ${run.settings.seed}, data ${report.data.version}, 95 % intervals`,
-      background: style.getPropertyValue("background-color") || "#fff", color: style.getPropertyValue("color"),
-    });
-    download(blob, `evaluation-${run.id}.png`);
+    const legend = shown.map((one) => ({ label: one.label, color: colors.get(`bar ${one.className}`) }));
+    await savePng(figure.querySelector("svg"), { title: `NDCG@${report.settings.k} by training samples`, footnote: pictureNote(run), legend }, `evaluation-${run.id}.png`);
   }
 }
 

@@ -100,12 +100,55 @@ export function compareReports(one, other) {
     });
 }
 
+/**
+ * What is measured of a whole flow: its mean, the interval where there is one, and how both are written.
+ *
+ * @returns {{label: string, about: string, write: (value: number|null) => string, mean: number|null, low: number|null, high: number|null, detail: string}[]}
+ */
+export function flowMeasures({ metrics, k, coverage, recommendable, ms }) {
+  // An interval of few users reaches beyond what its measure can be.
+  const estimated = (label, name, write, about, most = 1) => {
+    const { mean } = metrics[name];
+    const [low, high] = [metrics[name].low, metrics[name].high].map((end) => (end == null ? null : Math.min(Math.max(end, 0), most)));
+    return { label, about, write, mean, low, high, detail: low == null ? "" : `${write(low)} to ${write(high)}` };
+  };
+  const alone = (label, mean, write, detail, about) => ({ label, about, write, mean, low: null, high: null, detail });
+  const bits = (value) => (value == null ? DASH : `${plain(value, 1)} bits`);
+  const milliseconds = (value) => `${plain(value, 0)} ms`;
+  return [
+    estimated(`Recall@${k}`, "recall", percent, "Share of users whose hidden like is in the list"),
+    estimated(`NDCG@${k}`, "ndcg", plain, "The same, higher places counting more"),
+    alone("Coverage", coverage, percent, `${counted(recommendable, "item")} could be shown`, "Share of the catalogue in anybody's list"),
+    estimated("Novelty", "novelty", bits, "How surprising items are: log2 of 1 / share of users who like them", Infinity),
+    estimated("Diversity", "diversity", (value) => plain(value, 2), "How unlike the items of one list are, by categories and tags"),
+    estimated("Fallback", "fallback_share", percent, "Share of places the fallback filled"),
+    alone("Time", ms.p50, milliseconds, `95 % under ${milliseconds(ms.p95)}`, "One list, nothing cached"),
+  ];
+}
+
+/** The measures of two whole flows side by side. */
+export function compareFlows(one, other) {
+  const others = flowMeasures(other);
+  return flowMeasures(one).map((measure, place) => {
+    const than = others[place];
+    const difference = measure.mean == null || than.mean == null ? null : measure.mean - than.mean;
+    const hasIntervals = measure.low != null && than.low != null;
+    return { label: measure.label, write: measure.write, one: measure, other: than, difference, isClear: hasIntervals && (measure.low > than.high || measure.high < than.low) };
+  });
+}
+
+/** Below a picture: how many were asked, and of which data. */
+export function pictureNote({ report, settings }) {
+  return `${counted(report.users, "user")}, seed ${settings.seed}, data ${report.data.version}, 95 % intervals`;
+}
+
 /** What makes two reports hard to compare, in sentences. */
 export function caveats(one, other) {
   const said = [];
   if (one.data.version !== other.data.version) said.push("They were measured on different versions of the data.");
-  if (one.settings.seed !== other.settings.seed) said.push("Their seeds differ, so users were asked about other candidates.");
+  if (one.settings.seed !== other.settings.seed) said.push(`Their seeds differ, so ${one.metrics ? "other users were drawn" : "users were asked about other candidates"}.`);
   if (one.users !== other.users) said.push(`They asked ${one.users.toLocaleString("en")} and ${counted(other.users, "user")}.`);
+  if (one.k !== other.k) said.push(`Their lists have ${one.k} and ${counted(other.k, "item")}.`);
   if (JSON.stringify(one.data.rules) !== JSON.stringify(other.data.rules)) said.push("They count different feedback as positive.");
   return said;
 }

@@ -28,7 +28,7 @@ export function runList(element, owner) {
     if (isOpen) link.setAttribute("aria-current", "true");
     return make(`li.run-row${isOpen ? ".is-open" : ""}`, {},
       make("div.run-row-words", {}, link, make("span.run-row-sub", {}, about(run))),
-      run.state === "done" && run.kind === "rankers" && pick(run, runs, chosen),
+      run.state === "done" && pick(run, runs, chosen),
       isLive && owner.mayEdit && make("button.button.is-small", { type: "button", data: { key: `cancel-${run.id}` }, ariaLabel: `Cancel ${run.title}`, on: { click: () => owner.onCancel(run) } }, "Cancel"),
       isLive && progressBar(run));
   }
