@@ -15,8 +15,9 @@ from dashboard.models import Activation
 def roll_back(activation_id: int, author: str) -> Activation:
     """Undo the newest activation.
 
-    With nothing active before it, the configuration file rules again. A flow that was deleted since comes
-    back with its version: whoever rolls back is in a hurry, and what answers has to be in the list of flows.
+    With nothing active before it, the configuration file rules again. A flow that was deleted or archived
+    since comes back with its version: whoever rolls back is in a hurry, and what answers has to be in the
+    list of flows.
 
     Raises:
         NotFound: there was no such activation.
