@@ -418,6 +418,24 @@ def test_40_escape_in_the_panel_takes_back_own_edits_and_nobody_elses(open_edito
     assert mine.node("ranker").locator(".card-name").inner_text() == "Ranker"
 
 
+def test_40_escape_in_the_panel_leaves_what_a_colleague_wrote_over_an_own_edit(open_editor):
+    mine = open_editor(POPULAR)
+    theirs = open_editor(flow_id=mine.flow_id)
+    name = mine.page.locator("#node-name")
+    mine.click_node("ranker")
+    name.click()
+    mine.page.keyboard.type("Mine")
+    mine.press("Control+s")
+    mine.expect_saved()
+    theirs.expect_live("you see the change")
+    theirs.click_node("ranker")
+    theirs.page.locator("#node-name").fill("Theirs")
+    mine.expect_live("you see the change")
+    name.press("Escape")
+    mine.by("inspector").wait_for(state="detached")
+    assert mine.node("ranker").locator(".card-name").inner_text() == "Theirs"
+
+
 def test_40_whoever_missed_the_news_merges_when_saving(open_editor):
     mine = open_editor(POPULAR)
     mine.stop_autosave()

@@ -57,8 +57,13 @@ export function enter(history, flow) {
   return { ...history, entered: flow };
 }
 
-/** The same steps with every document put through `change`: how a colleague's edits survive an undo or an Escape of ours. */
+/**
+ * The same steps with every document put through `change`: how a colleague's edits survive an undo or an Escape of ours.
+ *
+ * @param {(flow: object, preferred?: "theirs") => object} change an undo gives back our values also where a colleague wrote
+ *   over them; Escape, which means our latest edits, leaves those alone
+ */
 export function mapDocuments(history, change) {
   const mapped = (step) => ({ ...step, before: change(step.before), after: change(step.after) });
-  return { past: history.past.map(mapped), future: history.future.map(mapped), entered: history.entered && change(history.entered) };
+  return { past: history.past.map(mapped), future: history.future.map(mapped), entered: history.entered && change(history.entered, "theirs") };
 }

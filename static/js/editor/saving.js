@@ -112,7 +112,7 @@ export function createSaving(store, api, editing) {
     const { flow, conflicts } = merge(state.saved, state.flow, theirs);
     const common = { saved: theirs, revision, savedAt, saving: "idle", saveMessage: "", draftVersion: null };
     if (conflicts.length > 0) return ask({ base: state.saved, mine: state.flow, common, conflicts, author });
-    store.set({ ...common, flow, history: mapDocuments(state.history, (past) => merge(state.saved, past, theirs).flow) });
+    store.set({ ...common, flow, history: mapDocuments(state.history, (past, preferred) => merge(state.saved, past, theirs, preferred).flow) });
     say(`${sentenceCase(nameOf(author))} saved this flow too: both changes are in it.`);
     if (isUnsaved(store.get())) await put(); // whoever asked to save, by the button or by a pause, asked for this too
     else changed();
@@ -170,7 +170,7 @@ export function createSaving(store, api, editing) {
     const both = mine !== base && !isSame(mine, base);
     store.set({
       flow: both ? flow : theirs, saved: theirs, revision: draft.revision, savedAt: draft.saved_at, draftVersion: draft.version ?? null,
-      history: mapDocuments(history, (past) => merge(base, past, theirs).flow), checked: { flow: theirs, problems },
+      history: mapDocuments(history, (past, preferred) => merge(base, past, theirs, preferred).flow), checked: { flow: theirs, problems },
     });
     if (!isSame(theirs, base)) say(`${sentenceCase(nameOf(draft.author))} changed this flow; ${both ? "both changes are in it" : "you see the change"}.`);
   }
