@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from .rate import RateLedger
 
-_FIRST_LOOK_S, _LONGEST_LOOK_S = 0.02, 0.25
+_FIRST_LOOK_S, _LONGEST_LOOK_S = 0.02, 0.1
 #: A place lasts so much longer than its call may, so that none ends under a call.
 _MARGIN_S = 5.0
 

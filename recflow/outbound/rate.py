@@ -6,7 +6,8 @@ really used afterwards. Reserving books a place in the line at once (the level m
 how long to wait, so callers are served in order and no two processes spend the same tokens.
 
 A call that is under way holds a *place* among those the endpoint takes at once. Whoever is killed cannot give
-it back, so a place has an end of its own: a moment after the call's deadline.
+it back, so a place has an end of its own: a moment after the call's deadline. Who finds none free stands in
+line as long as it keeps looking, so a process with thousands of calls does not keep the others out.
 """
 
 from __future__ import annotations
@@ -20,13 +21,15 @@ from pathlib import Path
 from recflow.errors import BudgetExceeded
 
 _BURST_S = 10.0  # a sixth of a minute
+_STANDS_S = 2.0  # in line, after the last look
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS bucket (
     name TEXT NOT NULL, kind TEXT NOT NULL, level REAL NOT NULL, filled_at REAL NOT NULL,
     PRIMARY KEY (name, kind)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS place (
-    id TEXT PRIMARY KEY, name TEXT NOT NULL, ends_at REAL NOT NULL
+CREATE TABLE IF NOT EXISTS visitor (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, most INTEGER NOT NULL, came_at REAL NOT NULL,
+    ends_at REAL NOT NULL, is_inside INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
 
@@ -103,23 +106,37 @@ class RateLedger:
         self._give_back(reservation, 1.0, reservation.tokens, now)
 
     def take_place(self, name: str, most: int, place: str, now: float, ends_at: float) -> bool:
-        """Takes a place under that id; false when ``most`` are taken already."""
+        """Takes a place under that id; false when ``most`` are taken or stood for already: look again soon.
+
+        Whoever may go in only while fewer are inside lets those pass that need not wait for that.
+        """
         with self._transaction():
-            self._rows.execute("DELETE FROM place WHERE ends_at <= ?", (now,))
-            is_free = self.places_taken(name, now) < most
-            if is_free:
-                self._rows.execute("INSERT INTO place VALUES (?, ?, ?)", (place, name, ends_at))
+            self._rows.execute("DELETE FROM visitor WHERE ends_at <= ?", (now,))
+            row = self._rows.execute("SELECT came_at FROM visitor WHERE id = ?", (place,)).fetchone()
+            came_at = now if row is None else row[0]
+            before = self._rows.execute(
+                "SELECT count(*) FROM visitor WHERE name = ? AND id <> ? AND "
+                "(is_inside OR (most >= ? AND (came_at, id) < (?, ?)))",
+                (name, place, most, came_at, place),
+            ).fetchone()[0]
+            is_free = before < most
+            if not is_free:
+                ends_at = now + _STANDS_S
+            self._rows.execute(
+                "REPLACE INTO visitor VALUES (?, ?, ?, ?, ?, ?)",
+                (place, name, most, came_at, ends_at, is_free),
+            )
         return is_free
 
     def give_back_place(self, place: str) -> None:
-        """The call is over. What was never taken, or has ended, may be given back too."""
+        """The call is over, or stands in line no longer. What has ended may be given back too."""
         with self._transaction():
-            self._rows.execute("DELETE FROM place WHERE id = ?", (place,))
+            self._rows.execute("DELETE FROM visitor WHERE id = ?", (place,))
 
     def places_taken(self, name: str, now: float) -> int:
         """Calls that are under way now, of all processes."""
         found = self._rows.execute(
-            "SELECT count(*) FROM place WHERE name = ? AND ends_at > ?", (name, now)
+            "SELECT count(*) FROM visitor WHERE name = ? AND is_inside AND ends_at > ?", (name, now)
         ).fetchone()
         return found[0]
 

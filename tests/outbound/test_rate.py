@@ -129,6 +129,33 @@ def test_places_are_counted_over_all_processes(processes):
     assert web.take_place("api", 2, "c", NOW, NOW + 60)
 
 
+def test_whoever_came_first_goes_in_first(processes):
+    web, jobs = processes
+    assert jobs.take_place("api", 1, "bulk 1", NOW, NOW + 60)
+    assert not web.take_place("api", 1, "a user", NOW + 1, NOW + 60)
+    jobs.give_back_place("bulk 1")
+    assert not jobs.take_place("api", 1, "bulk 2", NOW + 2, NOW + 60)
+    assert web.take_place("api", 1, "a user", NOW + 2.5, NOW + 60)
+
+
+def test_whoever_stopped_looking_holds_nobody_up(processes):
+    web, jobs = processes
+    assert jobs.take_place("api", 1, "a", NOW, NOW + 60)
+    assert not web.take_place("api", 1, "killed", NOW + 1, NOW + 60)
+    assert not web.take_place("api", 1, "gave up", NOW + 2, NOW + 60)
+    jobs.give_back_place("a")
+    web.give_back_place("gave up")
+    assert not jobs.take_place("api", 1, "b", NOW + 2, NOW + 60)
+    assert jobs.take_place("api", 1, "b", NOW + 3, NOW + 60)
+
+
+def test_whoever_waits_for_an_emptier_house_lets_others_pass(processes):
+    web, jobs = processes
+    assert web.take_place("api", 2, "a", NOW, NOW + 60)
+    assert not jobs.take_place("api", 1, "careful", NOW, NOW + 60)
+    assert web.take_place("api", 2, "b", NOW + 1, NOW + 60)
+
+
 def test_place_of_a_process_that_was_killed_ends_by_itself(processes):
     web, jobs = processes
     assert jobs.take_place("api", 1, "a", NOW, NOW + 60)
