@@ -150,6 +150,20 @@ def test_the_header_says_how_the_draft_stands_to_what_is_live_wherever_there_is_
             assert live.evaluate("words => words.scrollWidth <= words.clientWidth")
 
 
+def test_names_can_be_read_in_a_flow_that_the_results_and_the_panel_made_small(open_editor, reader):
+    editor = open_editor(width=1024, height=768)
+    editor.run(reader)
+    editor.click_node("popular")
+    editor.by("inspector").wait_for()
+    editor.expect_all_in_view()
+    zoom = editor.zoom()
+    names = editor.page.locator(".card-name")
+    for name in names.all():
+        size = float(name.evaluate("name => getComputedStyle(name).fontSize").removesuffix("px"))
+        assert size * zoom > 9, name.inner_text()
+        assert name.evaluate("name => name.scrollHeight <= name.clientHeight"), name.inner_text()
+
+
 def test_running_for_nobody_puts_the_cursor_where_the_user_is_entered(open_editor):
     editor = open_editor(CHAIN, **PHONE)
     editor.click_node("source")

@@ -18,6 +18,7 @@ const NODE_KINDS = { card: NodeCard, note: NoteCard };
 const EDGE_KINDS = { line: FlowEdge };
 export const DRAGGED_TYPE = "application/x-recflow-node";
 const FAR = 0.6; // below this zoom cards say less, in larger letters
+const TINY = 0.45; // below this one they only say their name, over a bar in the color of their state
 
 export function Canvas() {
   const editor = useEditor();
@@ -86,7 +87,10 @@ export function Canvas() {
   const reconnected = useCallback((edge, { source, target }) => editor.perform("reconnect", { edgeId: edge.id, source, target }), []);
 
   const root = useRef(null);
-  const seenFrom = useCallback((_event, { zoom }) => root.current?.classList.toggle("is-far", zoom < FAR), []);
+  const seenFrom = useCallback((_event, { zoom }) => {
+    root.current?.classList.toggle("is-far", zoom < FAR);
+    root.current?.classList.toggle("is-tiny", zoom < TINY);
+  }, []);
 
   /** A click on one of several selected nodes means that one; React Flow would keep them all. */
   const onNodeClick = useCallback((event, { id, type }) => {
