@@ -5,6 +5,7 @@ A template draws them, so the page needs no script. Colors are the style sheet's
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from math import ceil, floor, log10
@@ -13,6 +14,10 @@ from typing import Any
 WIDTH, HEIGHT = 1040, 230
 LEFT, RIGHT, TOP, BOTTOM = 48, WIDTH - 12, 18, HEIGHT - 30
 _LABEL_WIDTH = 72
+#: Pixels of a label at a mark: one character at most, the room to its mark, and a line of labels.
+_CHARACTER, _MARK_GAP, _MARK_ROW = 7, 4, 14
+#: Characters of a flow's name at a mark.
+_NAME = 24
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,8 @@ class Chart:
         bands: paths of the 95 % intervals, one for each run of days without a gap.
         lines: paths of the rate, likewise.
         points: ``x``, ``y`` and ``title`` of each day with a rate.
-        marks: ``x``, ``text`` and ``title`` of each activation.
+        marks: ``x``, ``text`` and ``title`` of each activation, and where the text stands:
+            ``text_x``, ``text_y`` and ``anchor``.
     """
 
     ticks: list[dict[str, Any]]
@@ -78,16 +84,16 @@ def draw(days: list[dict[str, Any]], versions: list[dict[str, Any]]) -> Chart:
             for run in runs
             for place in run
         ],
-        marks=[
+        marks=_stacked(
             {
                 "x": round(LEFT + place * step, 1),
-                "text": f"v{version['version']}",
+                "text": f"{_shortened(version['flow_name'])} v{version['version']}",
                 "title": f"{version['flow_name']}, version {version['version']}, live since "
                 f"{_day(version['since'])} {version['since']:%Y, %H:%M}",
             }
             for version in versions
             if 0 <= (place := (version["since"] - first).total_seconds() / 86_400) <= len(days)
-        ],
+        ),
     )
 
 
@@ -99,6 +105,34 @@ def ticks_to(top: float, wanted: int = 4) -> list[float]:
     size = 10 ** floor(log10(rough))
     step = next(factor * size for factor in (1, 2, 2.5, 5, 10) if factor * size >= rough * 0.999)
     return [round(number * step, 10) for number in range(ceil(top / step - 1e-9) + 1)]
+
+
+def _stacked(marks: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Marks with their texts below each other where they would lie on each other, to the left near the end.
+
+    A text that finds no place in the upper half is left out; the mark still has its title.
+    """
+    rows: list[list[tuple[float, float]]] = [[] for _ in range((BOTTOM - TOP) // 2 // _MARK_ROW)]
+    placed = []
+    for mark in sorted(marks, key=lambda mark: mark["x"]):
+        x, width = mark["x"], len(mark["text"]) * _CHARACTER + 2 * _MARK_GAP
+        is_left = x + width > RIGHT
+        left, right = (x - width, x) if is_left else (x, x + width)
+        free = (row for row, spans in enumerate(rows) if all(right <= a or left >= b for a, b in spans))
+        row = next(free, None)
+        if row is not None:
+            rows[row].append((left, right))
+        where = {
+            "text_x": round(x - _MARK_GAP if is_left else x + _MARK_GAP, 1),
+            "text_y": TOP + 10 + (row or 0) * _MARK_ROW,
+            "anchor": "end" if is_left else "start",
+        }
+        placed.append(mark | where | ({"text": ""} if row is None else {}))
+    return placed
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _NAME else f"{name[: _NAME - 1]}…"
 
 
 def _unbroken(days: list[dict[str, Any]]) -> list[list[int]]:

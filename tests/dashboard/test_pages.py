@@ -272,6 +272,29 @@ def test_the_rate_of_a_day_is_a_point_and_a_day_without_one_a_gap():
     assert [mark["x"] for mark in chart.marks] == [pytest.approx((chart.left + chart.right) / 2)]
 
 
+def test_texts_of_activations_on_one_day_stand_below_each_other_and_name_their_flow():
+    days = [
+        {"date": f"2026-01-{day:02}", "seen": 0, "positive": 0, "rate": None, "low": None, "high": None}
+        for day in range(1, 29)
+    ]
+
+    def went_live(number, name, day, hour=12):
+        return {"version": number, "flow_name": name, "since": datetime(2026, 1, day, hour, tzinfo=UTC)}
+
+    versions = [went_live(1, "Home", 3), went_live(1, "Shop", 3, 13), went_live(2, "Home", 28)]
+    chart = rate_chart.draw(days, [*versions, went_live(3, "A" * 40, 14)])
+    assert [(mark["text"], mark["text_y"] - chart.top, mark["anchor"]) for mark in chart.marks] == [
+        ("Home v1", 10, "start"),
+        ("Shop v1", 24, "start"),
+        ("A" * 23 + "… v3", 10, "start"),
+        ("Home v2", 10, "end"),
+    ]
+    crowd = rate_chart.draw(days, [went_live(number, "Home", 3) for number in range(1, 20)])
+    shown = [mark["text"] for mark in crowd.marks if mark["text"]]
+    assert shown == [f"Home v{number}" for number in range(1, 7)]  # half of 182 pixels, 14 for each
+    assert len(crowd.marks) == 19
+
+
 @pytest.mark.parametrize(
     ("top", "ticks"),
     [

@@ -46,6 +46,18 @@ test("a day without anything seen is a gap, and a mark stands at its moment", ()
   assert.deepEqual(found.marks.map((mark) => [mark.label, mark.x]), [["v2", 44 + 150]]);
 });
 
+test("labels of versions that went live on one day stand below each other", () => {
+  const days = [1, 2, 3, 4].map((number) => ({ date: `2026-01-0${number}`, rate: 0.1, low: 0, high: 0.2, seen: 5 }));
+  const at = (day, hour, label) => ({ since: `2026-01-0${day}T${hour}:00:00Z`, label });
+  const size = { width: 656, height: 160 }; // 150 pixels a day; half of the plot has room for three labels
+  const marks = layoutDays(days, [at(1, "12", "Home v1"), at(1, "13", "Shop v1"), at(3, "00", "Home v2"), at(4, "20", "Shop v2")], size).marks;
+  assert.deepEqual(marks.map((mark) => [mark.label, mark.labelY, mark.isLeft]), [
+    ["Home v1", 24, false], ["Shop v1", 38, false], ["Home v2", 24, false], ["Shop v2", 24, true],
+  ]);
+  const crowd = layoutDays(days, [1, 2, 3, 4, 5].map((number) => at(2, "12", `Home v${number}`)), size).marks;
+  assert.deepEqual(crowd.map((mark) => mark.label), ["Home v1", "Home v2", "Home v3", "", ""]);
+});
+
 test("numbers are written with a real minus, their interval, and the unit that fits", () => {
   assert.equal(signed(-0.0123, 2), "−0.01");
   assert.equal(signed(-0.0001, 2), "0.00");

@@ -3,6 +3,10 @@ import { dayOfMonth } from "../lib/times.js";
 
 const PAD = { left: 44, right: 12, top: 14, bottom: 40 };
 const GROUP_GAP = 0.22;
+/** Pixels of a label at a mark: one character at most, the room to its mark, and a line of labels. */
+const CHARACTER = 7;
+const MARK_GAP = 4;
+const MARK_ROW = 14;
 
 /**
  * A grouped bar chart with intervals.
@@ -76,10 +80,30 @@ export function layoutDays(days, marks, { width, height }) {
     plot,
     points,
     lines: unbroken(points),
-    marks: marks.map((mark) => ({ ...mark, x: plot.left + ((Date.parse(mark.since) - first) / 86400000) * step })).filter((mark) => mark.x >= plot.left && mark.x <= plot.right),
+    marks: stacked(marks.map((mark) => ({ ...mark, x: plot.left + ((Date.parse(mark.since) - first) / 86400000) * step })).filter((mark) => mark.x >= plot.left && mark.x <= plot.right), plot),
     labels: points.filter((_, place) => place % every === 0).map((point) => ({ x: point.x, y: plot.bottom + 18, text: dayOfMonth(point.date) })),
     ticks: scale.ticks.map((tick) => ({ y: y(tick), value: tick })),
   };
+}
+
+/**
+ * Marks with their labels below each other where they would lie on each other, to the left of a mark near the end.
+ * A label that finds no place in the upper half is left out; the mark still tells its title.
+ */
+function stacked(marks, plot) {
+  const ends = []; // of the labels in each row
+  const most = Math.floor((plot.bottom - plot.top) / 2 / MARK_ROW);
+  const taken = (spans, left, right) => spans.some((span) => left < span.right && right > span.left);
+  return [...marks].sort((one, other) => one.x - other.x).map((mark) => {
+    const width = mark.label.length * CHARACTER + 2 * MARK_GAP;
+    const isLeft = mark.x + width > plot.right;
+    const [left, right] = isLeft ? [mark.x - width, mark.x] : [mark.x, mark.x + width];
+    let row = 0;
+    while (ends[row] && taken(ends[row], left, right)) row += 1;
+    const hasPlace = row < most;
+    if (hasPlace) (ends[row] ??= []).push({ left, right });
+    return { ...mark, label: hasPlace ? mark.label : "", labelX: mark.x + (isLeft ? -MARK_GAP : MARK_GAP), labelY: plot.top + 10 + row * MARK_ROW, isLeft };
+  });
 }
 
 /** Round ticks from 0 to at least ``top``. */

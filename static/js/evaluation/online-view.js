@@ -19,11 +19,15 @@ export function onlineView(found) {
 }
 
 function draw(figure, { days, versions }) {
-  const marks = versions.map((version) => ({ since: version.since, label: `v${version.version}`, title: `${version.flow_name}, version ${version.version}, live since ${dateTime(version.since)}` }));
+  const marks = versions.map((version) => ({ since: version.since, label: `${shortened(version.flow_name)} v${version.version}`, title: `${version.flow_name}, version ${version.version}, live since ${dateTime(version.since)}` }));
   figure.replaceChildren(
     dayChart(days, marks, { width: Math.max(280, figure.clientWidth), height: 240 }),
     make("figcaption.chart-caption", {}, "By the day (UTC) on which a user first met an item, with 95 % intervals. Recent days may still rise.")
   );
+}
+
+function shortened(name, most = 24) {
+  return name.length > most ? `${name.slice(0, most - 1)}…` : name;
 }
 
 function versionTable(versions) {

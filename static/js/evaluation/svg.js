@@ -50,13 +50,12 @@ export function changeChart(rows, { width, description }) {
 /** The positive feedback rate by day, and when versions went live. */
 export function dayChart(days, marks, size) {
   const chart = layoutDays(days, marks, size);
-  const isNearEnd = (x) => x > chart.plot.right - 48;
   const digits = chart.ticks.at(-1).value < 0.1 ? 1 : 0;
   return root(size, "Positive feedback rate by day", "A point a day with its 95 % interval; a dashed line where a version went live.", [
     ...chart.ticks.map((tick) => svg("line", { class: "grid", x1: chart.plot.left, x2: chart.plot.right, y1: tick.y, y2: tick.y })),
     ...chart.ticks.map((tick) => svg("text", { class: "tick", x: chart.plot.left - 8, y: tick.y + 4, "text-anchor": "end" }, percent(tick.value, digits))),
     ...chart.marks.map((mark) => svg("g", { class: "mark" }, svg("title", {}, mark.title),
-      svg("line", { x1: mark.x, x2: mark.x, y1: chart.plot.top, y2: chart.plot.bottom }), svg("text", { class: "tick", x: mark.x + (isNearEnd(mark.x) ? -4 : 4), y: chart.plot.top + 10, "text-anchor": isNearEnd(mark.x) ? "end" : "start" }, mark.label))),
+      svg("line", { x1: mark.x, x2: mark.x, y1: chart.plot.top, y2: chart.plot.bottom }), svg("text", { class: "tick", x: mark.labelX, y: mark.labelY, "text-anchor": mark.isLeft ? "end" : "start" }, mark.label))),
     ...chart.lines.map((run) => svg("path", { class: "interval", d: `M${run.map((point) => `${point.x} ${point.y1}`).join("L")}L${[...run].reverse().map((point) => `${point.x} ${point.y2}`).join("L")}Z` })),
     ...chart.lines.map((run) => svg("path", { class: "line", d: `M${run.map((point) => `${point.x} ${point.y}`).join("L")}` })),
     ...chart.points.filter((point) => point.y != null).map((point) => svg("circle", { class: "point", cx: point.x, cy: point.y, r: 3 },
