@@ -24,7 +24,7 @@ from recflow.errors import ServiceError, ServiceRefused
 from recflow.evaluation.questions import Question
 from recflow.llm.budget import Budget
 from recflow.llm.endpoint import Endpoint, Price
-from recflow.llm.outcome import LlmRanking
+from recflow.llm.outcome import CallRecord, LlmRanking
 from recflow.llm.prompts import DEFAULT_TEMPLATE, PromptTemplate
 from recflow.llm.ranking import rank_with_llm
 from recflow.llm.records import Record
@@ -120,7 +120,7 @@ class _RecordsAsker(ABC):
         is_final = error is not None and error.kind in RULES and RULES[error.kind].opens_circuit
         return Reply(
             _kept(ranking),
-            is_its_word=error is None,
+            is_its_word=error is None and not any(map(_was_cut_off, ranking.calls)),
             seconds=tuple(_seconds(attempt) for call in ranking.calls for attempt in call.attempts),
             refused=error if is_final else _open_circuit(error),
             is_final=is_final,
@@ -221,6 +221,14 @@ class RerankAsker(_RecordsAsker):
 def _open_circuit(error: ServiceError | None) -> ServiceRefused | None:
     """The refusal that an error is, or that kept it from being tried again."""
     return next((one for one in (error, error and error.__cause__) if isinstance(one, ServiceRefused)), None)
+
+
+def _was_cut_off(call: CallRecord) -> bool:
+    """A call that would have got an answer later; the other prompts of a shuffle rank without it."""
+    if not call.problem:
+        return False
+    last = RULES.get(call.attempts[-1].kind) if call.attempts else None
+    return last is None or last.retries > 0
 
 
 def _kept(ranking: LlmRanking) -> KeptAnswer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 
 import numpy as np
@@ -17,9 +18,11 @@ from recflow.errors import RunCancelled, ServiceError, ServiceRefused
 from recflow.evaluation.questions import Question
 from recflow.llm import standin
 from recflow.llm.endpoint import Endpoint
+from recflow.llm.settings import LlmSettings
 from recflow.outbound.addresses import AddressPolicy
 from recflow.outbound.call import EndpointPolicy
 from recflow.outbound.client import Guard, close_clients
+from tests.scripted_server import ScriptedServer
 
 NOTHING = np.zeros(0, np.int64)
 #: An open circuit that is tried again at once; a wait of 0 would say that somebody else is trying it.
@@ -142,6 +145,33 @@ def test_a_call_whose_retries_the_open_circuit_cut_short_tells_when_to_try_again
         assert (reply.refused.kind, reply.is_final, reply.is_its_word) == ("circuit_open", False, False)
         assert reply.refused.retry_after_s > 0
     assert last.seconds == ()
+
+
+def test_an_answer_that_lacks_one_of_its_shuffled_prompts_is_not_kept_for_later(snapshot):
+    def answer(exchange):
+        is_first = exchange.number == 1
+        reply = {"choices": [{"message": {"content": "1\n2"}, "finish_reason": "stop"}]}
+        exchange.reply(500 if is_first else 200, json.dumps(reply), {"Content-Type": "application/json"})
+
+    async def asked(url):
+        guard = Guard(AddressPolicy.parse(["127.0.0.1"]))
+        policy = EndpointPolicy(f"asking {url}", guard, concurrency=1, max_retries=0)
+        asker = ChatAsker(
+            Endpoint(url, "m", policy=policy),
+            snapshot,
+            snapshot.feedback,
+            settings=LlmSettings(technique="shuffle", shuffles=3),
+        )
+        try:
+            return [await asker.ask(questions(1)[0]) for _ in range(2)]
+        finally:
+            await close_clients()
+
+    with ScriptedServer() as server:
+        server.script("/v1/chat/completions", answer)
+        cut, whole = asyncio.run(asked(server.url("/v1")))
+    assert (cut.answer.status, cut.is_its_word) == ("ok", False)
+    assert (whole.answer.status, whole.is_its_word) == ("ok", True)
 
 
 def test_a_key_that_is_refused_is_final(snapshot):
