@@ -26,7 +26,7 @@ from recflow.evaluation.splits import TrainingFeedback
 #: Questions prepared beyond those in flight, as a share of them.
 _AHEAD = 0.5
 #: Times in a row that an endpoint which failed is tried again before the run ends.
-TRIES = 5
+TRIES = 10
 #: Times that one question may fail on its way before the failure counts as its own, and not the endpoint's.
 _OWN_FAILURES = 3
 #: Seconds until the next look at an endpoint that somebody else is trying.

@@ -62,7 +62,7 @@ def statuses(ranker, asked):
 
 
 def test_questions_that_an_open_circuit_refused_are_asked_when_it_lets_them_through():
-    """All 48 workers are refused once, then four more tries are: the fifth goes through."""
+    """All 48 workers are refused once, then so are all tries but the last."""
     asker = Scripted(lambda question, n: AT_ONCE if n <= 48 + TRIES - 1 else None)
     ranker, asked = AskedRanker(asker, KeptAnswers(), 32), questions(300)
     ranker.ask_all(asked, UNWATCHED)
