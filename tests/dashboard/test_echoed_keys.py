@@ -9,6 +9,7 @@ from asgiref.sync import sync_to_async
 
 from dashboard.models import CallLogEntry
 from dashboard.outside import call_log, changes, directory
+from recflow.outbound import call
 from tests.dashboard.test_services import (
     CHAT,
     FLOW,
@@ -31,6 +32,12 @@ KEY = "zebra/" + "7Qx+" * 40
 #: What would be left of it.
 PIECES = (KEY[:8], KEY[-8:], "zebra%2F")
 RERANK = "/v1/rerank"
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch):
+    """What fails is tried again at once."""
+    monkeypatch.setattr(call, "backoff", lambda tries, rng: 0.0)
 
 
 def choice(**fields):
